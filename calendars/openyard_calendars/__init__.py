@@ -1,0 +1,1 @@
+"""Time: intervals, calendar entries and feeds. Pure."""

@@ -1,0 +1,1 @@
+"""Running it: command line, embedded servers, demo city, benchmarks."""

@@ -1,0 +1,1 @@
+"""The application: its rules, its records and its web."""

@@ -1,0 +1,146 @@
+"""The connection to PostgreSQL, and the one way to open a transaction."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import asyncpg
+import msgspec
+from piccolo.engine.postgres import PostgresEngine, PostgresTransaction
+
+# A statement that takes longer has met something it should not wait for; a process that was
+# stopped inside a transaction must not keep its locks from the next one.
+GUARDS = {
+    "statement_timeout": "15s",
+    "lock_timeout": "8s",
+    "idle_in_transaction_session_timeout": "3s",
+    "timezone": "UTC",
+}
+
+
+class Engine(PostgresEngine):
+    async def check_version(self) -> None:
+        """Stay quiet: importing a module must not open a connection."""
+
+    async def start_connection_pool(self, **kwargs: Any) -> None:
+        await super().start_connection_pool(init=_teach_json, **kwargs)
+
+
+async def _teach_json(connection: Any) -> None:
+    """Let ``jsonb`` be Python values on both ways."""
+    await connection.set_type_codec(
+        "jsonb",
+        schema="pg_catalog",
+        format="text",
+        encoder=lambda value: msgspec.json.encode(value).decode(),
+        decoder=msgspec.json.decode,
+    )
+
+
+DB = Engine({}, extensions=())
+
+
+async def connect(dsn: str, *, size: int = 8, application: str = "openyard") -> None:
+    """Open the pool of this process. ``size``: connections at most."""
+    DB.config = {
+        "dsn": dsn,
+        "server_settings": {**GUARDS, "application_name": application},
+        "timeout": 10,
+    }
+    await DB.start_connection_pool(min_size=1, max_size=size)
+
+
+async def disconnect() -> None:
+    if DB.pool:
+        # A connection in use by a cancelled task would keep close() waiting for ever.
+        try:
+            await asyncio.wait_for(DB.pool.close(), 3)
+        except TimeoutError:
+            DB.pool.terminate()
+        DB.pool = None
+
+
+class Transaction(PostgresTransaction):
+    """Piccolo's transaction, whole again after a failed COMMIT.
+
+    Piccolo releases the connection and forgets the transaction only when COMMIT or ROLLBACK
+    succeeds; otherwise the task's next ``transaction()`` silently runs without one.
+    """
+
+    __slots__ = ()
+
+    async def __aenter__(self) -> PostgresTransaction:
+        if self._parent is not None:
+            raise RuntimeError("Transactions do not nest: use a savepoint.")
+        self.connection = await self.get_connection()
+        try:
+            self.transaction = self.connection.transaction()
+            await self.begin()
+        except BaseException:
+            await DB.pool.release(self.connection)
+            raise
+        self.context = self.engine.current_transaction.set(self)
+        return self
+
+    async def __aexit__(
+        self, exception_type: Any, exception: BaseException | None, traceback: Any
+    ) -> bool:
+        try:
+            if exception_type is not None:
+                await self._roll_back()
+            else:
+                await self.commit()
+        finally:
+            self.engine.current_transaction.reset(self.context)
+            await DB.pool.release(self.connection)
+        return False
+
+    async def _roll_back(self) -> None:
+        try:
+            await self.rollback()
+        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+            # The connection is gone, and the transaction with it; the first error matters.
+            self.connection.terminate()
+
+
+@asynccontextmanager
+async def transaction() -> AsyncGenerator[Any, None]:
+    """One transaction; yields the asyncpg connection it runs on."""
+    if DB.pool is None:
+        raise RuntimeError("The database pool is not open.")
+    async with Transaction(DB) as running:
+        yield running.connection
+
+
+async def fetch(sql: str, *arguments: Any) -> list[Any]:
+    """Rows of one statement, inside the running transaction if there is one."""
+    running = DB.current_transaction.get()
+    if running is not None:
+        rows: list[Any] = await running.connection.fetch(sql, *arguments)
+        return rows
+    async with DB.pool.acquire() as connection:  # type: ignore[union-attr]
+        rows = await connection.fetch(sql, *arguments)
+        return rows
+
+
+async def fetch_one(sql: str, *arguments: Any) -> Any | None:
+    rows = await fetch(sql, *arguments)
+    return rows[0] if rows else None
+
+
+async def execute_many(sql: str, arguments: Sequence[Sequence[Any]]) -> None:
+    running = DB.current_transaction.get()
+    if running is None:
+        raise RuntimeError("Many statements belong in a transaction.")
+    await running.connection.executemany(sql, arguments)
+
+
+async def run_script(sql: str) -> None:
+    """Several statements without arguments, for migrations."""
+    running = DB.current_transaction.get()
+    if running is not None:
+        await running.connection.execute(sql)
+        return
+    async with DB.pool.acquire() as connection:  # type: ignore[union-attr]
+        await connection.execute(sql)
