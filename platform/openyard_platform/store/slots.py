@@ -1,0 +1,213 @@
+"""Slots as the public reads them: search in order of time, one slot, and its seats now."""
+
+import base64
+import binascii
+import datetime as dt
+import struct
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct
+
+from openyard_platform.domain.errors import Invalid
+from openyard_platform.store import engine
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_CURSOR = struct.Struct(">q16s")
+_MICROSECOND = dt.timedelta(microseconds=1)
+
+
+class Venue(Struct, frozen=True, kw_only=True):
+    key: str
+    name: str
+    district: str
+    category: str | None
+    address: str
+
+
+class Seats(Struct, frozen=True, kw_only=True):
+    """How full a slot is, at one revision of it."""
+
+    slot_id: UUID
+    revision: int
+    status: str
+    capacity: int
+    taken: int
+    waiting: int
+
+
+class Slot(Struct, frozen=True, kw_only=True):
+    """A slot with its venue and space; what the venue left out is None and restricts nothing."""
+
+    id: UUID
+    venue: Venue
+    space: str
+    kind: str
+    title: str
+    description: str | None
+    programme: str | None
+    series: str | None
+    status: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    capacity: int
+    taken: int
+    waiting: int
+    exclusive: bool
+    audiences: list[str] | None
+    party_min: int | None
+    party_max: int | None
+    chaperones_per: int | None
+    adults_count: bool
+    opens_at: dt.datetime | None
+    closes_at: dt.datetime | None
+    cancel_until_hours: int | None
+    reason: str | None
+    revision: int
+
+
+class Search(Struct, frozen=True, kw_only=True):
+    """What somebody looks for. ``seats``: a party of so many could be seated at once."""
+
+    since: dt.datetime
+    until: dt.datetime | None = None
+    district: str | None = None
+    category: str | None = None
+    audience: str | None = None
+    kind: str | None = None
+    venue: str | None = None
+    words: tuple[str, ...] = ()
+    seats: int | None = None
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    slots: list[Slot]
+    next_cursor: str | None
+
+
+_SELECT = """
+SELECT s.id, s.kind, s.title, s.description, s.programme, s.series, s.status, s.starts_at,
+       s.ends_at, s.capacity, s.taken, s.waiting, s.exclusive, s.audiences, s.party_min,
+       s.party_max, s.chaperones_per, s.adults_count, s.opens_at, s.closes_at,
+       s.cancel_until_hours, s.reason, s.revision,
+       p.name AS space,
+       o.key AS venue_key, o.name AS venue_name, o.district_key, o.category, o.address
+FROM slot s
+JOIN organisation o ON o.id = s.venue_id
+JOIN space p ON p.id = s.space_id
+"""
+
+# The order and the condition on status are those of the index slot_open_starts: a page costs
+# what it shows (and what it skips on the way), however many slots there are.
+_SEARCH = (
+    _SELECT
+    + """
+WHERE s.status = 'open' AND s.starts_at >= $1
+  AND ($2::timestamptz IS NULL OR s.starts_at < $2)
+  AND ($3::text IS NULL OR o.district_key = $3)
+  AND ($4::text IS NULL OR o.category = $4)
+  AND ($5::text IS NULL OR s.audiences IS NULL OR $5 = ANY (s.audiences))
+  AND ($6::text IS NULL OR s.kind = $6)
+  AND ($7::text IS NULL OR o.key = $7)
+  AND ($8::int IS NULL OR (
+        s.waiting = 0
+        AND CASE WHEN s.exclusive THEN s.taken = 0 ELSE s.capacity - s.taken >= $8 END
+        AND $8 <= s.capacity
+        AND $8 >= coalesce(s.party_min, 1)
+        AND (s.party_max IS NULL OR $8 <= s.party_max)))
+  AND (cardinality($9::text[]) = 0 OR concat_ws(
+        ' ', s.title, s.programme, s.series, s.description, o.name, o.address, p.name
+      ) ILIKE ALL ($9))
+  AND ($10::timestamptz IS NULL OR (s.starts_at, s.id) > ($10, $11::uuid))
+ORDER BY s.starts_at, s.id
+LIMIT $12
+"""
+)
+
+
+async def search(wanted: Search, *, cursor: str | None = None, limit: int = 20) -> Page:
+    """Open slots in order of their start, a page after ``cursor``.
+
+    Raises:
+        Invalid: the cursor is not one of ours.
+    """
+    after = decode_cursor(cursor) if cursor else (None, None)
+    rows = await engine.fetch(
+        _SEARCH,
+        wanted.since,
+        wanted.until,
+        wanted.district,
+        wanted.category,
+        wanted.audience,
+        wanted.kind,
+        wanted.venue,
+        wanted.seats,
+        [f"%{_literal(word)}%" for word in wanted.words],
+        *after,
+        limit + 1,
+    )
+    slots = [_slot(row) for row in rows[:limit]]
+    more = len(rows) > limit
+    return Page(slots=slots, next_cursor=encode_cursor(slots[-1]) if more else None)
+
+
+async def find(slot_id: UUID) -> Slot | None:
+    """One slot, withdrawn ones too; a tombstone that was never offered is none."""
+    row = await engine.fetch_one(_SELECT + "WHERE s.id = $1 AND s.starts_at IS NOT NULL", slot_id)
+    return None if row is None else _slot(row)
+
+
+async def find_many(slot_ids: Sequence[UUID]) -> dict[UUID, Slot]:
+    rows = await engine.fetch(
+        _SELECT + "WHERE s.id = ANY ($1::uuid[]) AND s.starts_at IS NOT NULL", list(slot_ids)
+    )
+    return {row["id"]: _slot(row) for row in rows}
+
+
+async def seats(slot_ids: Sequence[UUID]) -> list[Seats]:
+    """How full each of these slots is; unknown ids are left out."""
+    rows = await engine.fetch(
+        "SELECT id AS slot_id, revision, status, capacity, taken, waiting FROM slot"
+        " WHERE id = ANY ($1::uuid[])",
+        list(slot_ids),
+    )
+    return [Seats(**dict(row)) for row in rows]
+
+
+def encode_cursor(slot: Slot) -> str:
+    """Where a page ended, opaque to those who carry it."""
+    micros = (slot.starts_at - _EPOCH) // _MICROSECOND
+    packed = _CURSOR.pack(micros, slot.id.bytes)
+    return base64.urlsafe_b64encode(packed).decode()
+
+
+def decode_cursor(cursor: str) -> tuple[dt.datetime, UUID]:
+    """The start and the id of the last slot seen.
+
+    Raises:
+        Invalid: it is not a cursor we gave.
+    """
+    try:
+        packed = base64.b64decode(cursor.encode("ascii"), altchars=b"-_", validate=True)
+        micros, raw = _CURSOR.unpack(packed)
+        return _EPOCH + dt.timedelta(microseconds=micros), UUID(bytes=raw)
+    except (ValueError, binascii.Error, struct.error, OverflowError) as error:
+        raise Invalid("翻页标记无效，请从第一页重新开始。", code="cursor_invalid") from error
+
+
+def _literal(word: str) -> str:
+    """The word for LIKE, its own wildcards meant as they are written."""
+    return word.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _slot(row: Any) -> Slot:
+    values = dict(row)
+    venue = Venue(
+        key=values.pop("venue_key"),
+        name=values.pop("venue_name"),
+        district=values.pop("district_key"),
+        category=values.pop("category"),
+        address=values.pop("address"),
+    )
+    return Slot(venue=venue, **values)

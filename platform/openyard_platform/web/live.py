@@ -1,0 +1,278 @@
+"""Live seats: one subscription a process, told on to every open page as server-sent events."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+import msgspec
+import structlog
+from litestar.types import Receive, Scope, Send
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from openyard_events import subjects
+from openyard_platform.domain.errors import NotFound, TooMany, Unavailable
+from openyard_platform.store import slots
+from openyard_platform.store.slots import Seats
+
+PER_PROCESS = 2000
+PER_ADDRESS = 60  # a whole school may sit behind one address
+GAP = 0.25  # seconds between two updates: at most four a second for each reader
+HEARTBEAT = 15.0
+PATIENCE = 10.0  # seconds a reader may keep us from writing before it is dropped
+LIFETIME = 1800.0  # then the browser connects anew, perhaps to another process
+RETRY_AFTER = 30
+
+_OF_SLOTS = "openyard.slot."
+_SLOT_CLOSED = "openyard.slot.closed.v1"
+
+log = structlog.get_logger(__name__)
+
+
+class _Heard(Struct, frozen=True, kw_only=True):
+    """What live pages need of any fact; everything else in it is passed over."""
+
+    type: str
+    slot_id: UUID
+    slot_revision: int
+    capacity: int
+    taken: int
+    waiting: int
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """The data of one event, as the page receives it."""
+
+    slot_id: UUID
+    revision: int
+    status: str
+    capacity: int
+    taken: int
+    remaining: int
+    waiting: int
+
+
+_facts = msgspec.json.Decoder(_Heard)
+
+
+class _Channel:
+    """The readers of one slot and the newest seats known; a later fact replaces an unread one."""
+
+    def __init__(self, latest: Seats) -> None:
+        self.latest = latest
+        self.readers: set[_Reader] = set()
+
+
+class _Reader:
+    def __init__(self) -> None:
+        self.changed = asyncio.Event()
+        self.gone = False
+
+    def leave(self) -> None:
+        self.gone = True
+        self.changed.set()
+
+
+class Hub:
+    """All live readers of this process."""
+
+    def __init__(self) -> None:
+        self._channels: dict[UUID, _Channel] = {}
+        self._addresses: Counter[str] = Counter()
+        self._closing = False
+
+    @property
+    def readers(self) -> int:
+        return self._addresses.total()
+
+    async def hear(self, nc: Client) -> None:
+        """Listen to every fact. What is lost on the way the sweep makes good."""
+
+        async def heard(message: Msg) -> None:
+            try:
+                fact = _facts.decode(message.data)
+            except msgspec.MsgspecError as error:
+                log.warning("fact_unreadable", subject=message.subject, error=str(error))
+                return
+            self._tell_fact(fact)
+
+        await nc.subscribe(subjects.FACT_SUBJECTS, cb=heard)
+
+    def tell(self, seats: Seats) -> None:
+        """Pass on how full a slot is, unless something newer is known."""
+        channel = self._channels.get(seats.slot_id)
+        if channel is None or seats.revision <= channel.latest.revision:
+            return
+        channel.latest = seats
+        for reader in channel.readers:
+            reader.changed.set()
+
+    def _tell_fact(self, fact: _Heard) -> None:
+        channel = self._channels.get(fact.slot_id)
+        if channel is None:
+            return
+        # Only a slot's own facts say whether it is still offered.
+        status = channel.latest.status
+        if fact.type.startswith(_OF_SLOTS):
+            status = "withdrawn" if fact.type == _SLOT_CLOSED else "open"
+        self.tell(
+            Seats(
+                slot_id=fact.slot_id,
+                revision=fact.slot_revision,
+                status=status,
+                capacity=fact.capacity,
+                taken=fact.taken,
+                waiting=fact.waiting,
+            )
+        )
+
+    async def sweep(self) -> None:
+        """Read the seats of every watched slot again: core NATS may lose what it was told."""
+        if self._channels:
+            for seats in await slots.seats(list(self._channels)):
+                self.tell(seats)
+
+    async def keep_sweeping(self) -> None:
+        while True:
+            await asyncio.sleep(HEARTBEAT)
+            try:
+                await self.sweep()
+            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+                log.warning("live_sweep_failed", error=str(error))
+
+    def close(self) -> None:
+        """Send every reader home: the server waits for open responses before it stops."""
+        self._closing = True
+        for channel in self._channels.values():
+            for reader in channel.readers:
+                reader.leave()
+
+    def check_room(self, address: str) -> None:
+        """Raises Unavailable or TooMany where no further reader fits."""
+        if self._closing or self.readers >= PER_PROCESS:
+            raise Unavailable("实时余位暂时繁忙，请稍后再试。", retry_after=RETRY_AFTER)
+        if self._addresses[address] >= PER_ADDRESS:
+            raise TooMany("同一网络打开的实时余位太多，请稍后再试。", retry_after=RETRY_AFTER)
+
+    @contextmanager
+    def reading(self, seats: Seats, address: str) -> Iterator[tuple[_Channel, _Reader]]:
+        channel = self._channels.setdefault(seats.slot_id, _Channel(seats))
+        reader = _Reader()
+        channel.readers.add(reader)
+        self._addresses[address] += 1
+        try:
+            yield channel, reader
+        finally:
+            channel.readers.discard(reader)
+            if not channel.readers:
+                self._channels.pop(seats.slot_id, None)
+            self._addresses[address] -= 1
+            if not self._addresses[address]:
+                del self._addresses[address]
+
+
+class Stream:
+    """The response: a snapshot, then updates until somebody leaves. An ASGI application."""
+
+    def __init__(self, hub: Hub, slot_id: UUID, address: str) -> None:
+        self.hub = hub
+        self.slot_id = slot_id
+        self.address = address
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        del scope
+        known = await slots.seats([self.slot_id])
+        if not known:
+            raise NotFound("没有这个场次。")
+        with self.hub.reading(known[0], self.address) as (channel, reader):
+            # What was told while the reader was not registered yet is in the second reading.
+            for seats in await slots.seats([self.slot_id]):
+                self.hub.tell(seats)
+            leaving = asyncio.create_task(_until_disconnected(receive, reader))
+            try:
+                await self._run(channel, reader, send)
+            except TimeoutError:
+                log.info("live_reader_dropped", slot_id=str(self.slot_id))
+            finally:
+                leaving.cancel()
+
+    async def _run(self, channel: _Channel, reader: _Reader, send: Send) -> None:
+        await _patiently(send, _START)
+        loop = asyncio.get_running_loop()
+        until = loop.time() + LIFETIME
+        reader.changed.clear()
+        await _patiently(send, _body(_event("snapshot", channel.latest)))
+        sent = channel.latest.revision
+        while not reader.gone and loop.time() < until:
+            await asyncio.sleep(GAP)
+            try:
+                async with asyncio.timeout(HEARTBEAT):
+                    await reader.changed.wait()
+            except TimeoutError:
+                await _patiently(send, _body(b":\n\n"))
+                continue
+            reader.changed.clear()
+            if not reader.gone and channel.latest.revision > sent:
+                sent = channel.latest.revision
+                await _patiently(send, _body(_event("update", channel.latest)))
+        await _patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
+
+
+_START: dict[str, Any] = {
+    "type": "http.response.start",
+    "status": 200,
+    "headers": [
+        (b"content-type", b"text/event-stream; charset=utf-8"),
+        (b"cache-control", b"no-store"),
+        # A buffering proxy would keep the seats to itself.
+        (b"x-accel-buffering", b"no"),
+        (b"x-content-type-options", b"nosniff"),
+    ],
+}
+
+
+def _event(name: str, seats: Seats) -> bytes:
+    told = Told(
+        slot_id=seats.slot_id,
+        revision=seats.revision,
+        status=seats.status,
+        capacity=seats.capacity,
+        taken=seats.taken,
+        remaining=max(seats.capacity - seats.taken, 0),
+        waiting=seats.waiting,
+    )
+    data = msgspec.json.encode(told)
+    return b"event: %b\nid: %d\ndata: %b\n\n" % (name.encode(), seats.revision, data)
+
+
+def _body(data: bytes) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": data, "more_body": True}
+
+
+async def _patiently(send: Send, message: Any) -> None:
+    async with asyncio.timeout(PATIENCE):
+        await send(message)
+
+
+async def _until_disconnected(receive: Receive, reader: _Reader) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+    reader.leave()
+
+
+@asynccontextmanager
+async def running(nc: Client) -> AsyncGenerator[Hub, None]:
+    """A hub that hears and sweeps; on the way out every reader is sent home."""
+    hub = Hub()
+    await hub.hear(nc)
+    sweeping = asyncio.create_task(hub.keep_sweeping())
+    try:
+        yield hub
+    finally:
+        hub.close()
+        sweeping.cancel()

@@ -1,0 +1,276 @@
+"""HTTP for slots: public search, one slot, and its live seats."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+import msgspec
+from litestar import Request, Router, get
+from litestar.openapi.spec import OpenAPIType, Operation, Parameter, Schema
+from litestar.params import FromPath
+from litestar.types import ASGIApp
+from msgspec import Meta, Struct, field
+
+from openyard_events.contracts import Audience, SlotKind
+from openyard_platform import clock
+from openyard_platform.domain import words
+from openyard_platform.domain.errors import Invalid, NotFound
+from openyard_platform.store import slots as records
+from openyard_platform.store.slots import Search, Slot
+from openyard_platform.web import live
+
+State = Literal["open", "not_yet_open", "closed", "started", "full", "withdrawn"]
+
+_MAX_WORDS = 8
+_KEY = r"\A[A-Za-z0-9_-]{1,64}\Z"
+_FIRST_YEAR, _LAST_YEAR = 2000, 2100
+
+
+class VenueOut(Struct, frozen=True, kw_only=True):
+    key: str
+    name: str
+    district: str
+    district_name: str
+    category: str | None
+    address: str
+
+
+class PartyOut(Struct, frozen=True, kw_only=True):
+    min: int | None
+    max: int | None
+    chaperones_per: int | None
+    adults_count: bool
+
+
+class SlotOut(Struct, frozen=True, kw_only=True):
+    """A slot for everybody to see. ``state``: what a newcomer would meet now."""
+
+    id: UUID
+    venue: VenueOut
+    space: str
+    kind: str
+    title: str
+    description: str | None
+    programme: str | None
+    series: str | None
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    capacity: int
+    remaining: int
+    waiting: int
+    exclusive: bool
+    audiences: list[str] | None
+    party: PartyOut
+    opens_at: dt.datetime | None
+    closes_at: dt.datetime | None
+    cancel_until: dt.datetime | None
+    state: State
+    reason: str | None
+    revision: int
+
+
+class SlotPage(Struct, frozen=True, kw_only=True):
+    """``next_cursor``: pass it as ``cursor`` for the slots after these; null: there are none."""
+
+    items: list[SlotOut]
+    next_cursor: str | None
+
+
+class SearchIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The query as it came. ``from`` and ``to``: RFC 3339, or a day of the city's calendar."""
+
+    since: str | None = field(default=None, name="from")
+    until: str | None = field(default=None, name="to")
+    district: Annotated[str, Meta(pattern=_KEY)] | None = None
+    category: str | None = None
+    audience: Audience | None = None
+    kind: SlotKind | None = None
+    venue: Annotated[str, Meta(pattern=_KEY)] | None = None
+    q: Annotated[str, Meta(max_length=100, pattern=r"\A[^\x00]*\Z")] = ""
+    seats: Annotated[int, Meta(ge=1, le=100_000)] | None = None
+    cursor: Annotated[str, Meta(max_length=64)] | None = None
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+
+
+# For OpenAPI only; SearchIn reads the query as a whole and refuses what is not here.
+PARAMETERS = {
+    "from": "Starts at or after: RFC 3339, or a day of the city's calendar. Left out: now.",
+    "to": "Starts before: as ``from``.",
+    "district": "The key of a district, e.g. ``liubei``.",
+    "category": "A venue's category, e.g. ``library``.",
+    "audience": "Who wants to come: school, family, volunteer, community, resident.",
+    "kind": "access, visit, activity, shift or outreach.",
+    "venue": "The key of a venue.",
+    "q": "Words that must all occur in title, programme, description, venue or space.",
+    "seats": "A party of so many could be seated at once.",
+    "cursor": "``next_cursor`` of the page before.",
+    "limit": "Slots a page, 1 to 100. Left out: 20.",
+}
+
+
+@dataclass
+class SearchOperation(Operation):
+    """Tells OpenAPI the parameters that ``SearchIn`` reads."""
+
+    def __post_init__(self) -> None:
+        self.parameters = [
+            Parameter(
+                name=name,
+                param_in="query",
+                description=text,
+                schema=Schema(
+                    type=OpenAPIType.INTEGER if name in {"seats", "limit"} else OpenAPIType.STRING
+                ),
+            )
+            for name, text in PARAMETERS.items()
+        ]
+
+
+@get("/", operation_id="SearchSlots", operation_class=SearchOperation)
+async def search(request: Request[Any, Any, Any]) -> SlotPage:
+    """Open slots in order of their start, from now on unless ``from`` says otherwise."""
+    asked = read_search(request)
+    now = clock.now()
+    page = await records.search(wanted(asked, now), cursor=asked.cursor, limit=asked.limit)
+    return SlotPage(items=[present(slot, now) for slot in page.slots], next_cursor=page.next_cursor)
+
+
+@get("/{slot_id:uuid}", operation_id="GetSlot")
+async def one(slot_id: FromPath[UUID]) -> SlotOut:
+    return present(await load(slot_id), clock.now())
+
+
+@get("/{slot_id:uuid}/live", operation_id="WatchSlot", media_type="text/event-stream")
+async def watch(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> ASGIApp:
+    """Server-sent events: ``snapshot``, then ``update`` whenever the seats change."""
+    hub: live.Hub = request.app.state.live
+    address = request.client.host if request.client else ""
+    hub.check_room(address)
+    return live.Stream(hub, slot_id, address)
+
+
+async def load(slot_id: UUID) -> Slot:
+    """The slot, or NotFound."""
+    slot = await records.find(slot_id)
+    if slot is None:
+        raise NotFound("没有这个场次，它可能已被撤下。")
+    return slot
+
+
+def read_search(request: Request[Any, Any, Any]) -> SearchIn:
+    """The query's parameters; an empty one counts as left out, as forms send them.
+
+    Raises:
+        Invalid: a parameter is unknown, given twice, or not what it should be.
+    """
+    given: dict[str, str] = {}
+    for name, value in request.query_params.multi_items():
+        if name in given:
+            raise Invalid(f"查询参数 {name} 只能给一次。", code="parameter_repeated")
+        if value != "":
+            given[name] = value
+    try:
+        asked = msgspec.convert(given, SearchIn, strict=False)
+    except msgspec.ValidationError as error:
+        raise Invalid(f"查询参数有误：{error}", code="parameter_invalid") from error
+    if asked.category is not None and asked.category not in words.CATEGORIES:
+        raise Invalid("没有这种资源类别。", code="parameter_invalid")
+    return asked
+
+
+def wanted(asked: SearchIn, now: dt.datetime) -> Search:
+    since = now if asked.since is None else _instant(asked.since, "from")
+    until = None if asked.until is None else _instant(asked.until, "to")
+    if until is not None and until <= since:
+        raise Invalid("结束时间（to）要晚于开始时间（from）。", code="parameter_invalid")
+    return Search(
+        since=since,
+        until=until,
+        district=asked.district,
+        category=asked.category,
+        audience=asked.audience,
+        kind=asked.kind,
+        venue=asked.venue,
+        words=tuple(asked.q.split()[:_MAX_WORDS]),
+        seats=asked.seats,
+    )
+
+
+def state(slot: Slot, now: dt.datetime) -> State:
+    """What somebody who asks for a seat now would meet."""
+    if slot.status != "open":
+        return "withdrawn"
+    if now >= slot.starts_at:
+        return "started"
+    if slot.closes_at is not None and now >= slot.closes_at:
+        return "closed"
+    if slot.opens_at is not None and now < slot.opens_at:
+        return "not_yet_open"
+    if slot.taken >= slot.capacity or slot.waiting > 0:
+        return "full"
+    return "open"
+
+
+def cancel_until(slot: Slot) -> dt.datetime:
+    """Until when confirmed seats may be given back."""
+    return slot.starts_at - dt.timedelta(hours=slot.cancel_until_hours or 0)
+
+
+def present(slot: Slot, now: dt.datetime) -> SlotOut:
+    venue = slot.venue
+    return SlotOut(
+        id=slot.id,
+        venue=VenueOut(
+            key=venue.key,
+            name=venue.name,
+            district=venue.district,
+            district_name=words.DISTRICTS.get(venue.district, venue.district),
+            category=venue.category,
+            address=venue.address,
+        ),
+        space=slot.space,
+        kind=slot.kind,
+        title=slot.title,
+        description=slot.description,
+        programme=slot.programme,
+        series=slot.series,
+        starts_at=words.local(slot.starts_at),
+        ends_at=words.local(slot.ends_at),
+        capacity=slot.capacity,
+        remaining=max(slot.capacity - slot.taken, 0),
+        waiting=slot.waiting,
+        exclusive=slot.exclusive,
+        audiences=slot.audiences,
+        party=PartyOut(
+            min=slot.party_min,
+            max=slot.party_max,
+            chaperones_per=slot.chaperones_per,
+            adults_count=slot.adults_count,
+        ),
+        opens_at=None if slot.opens_at is None else words.local(slot.opens_at),
+        closes_at=None if slot.closes_at is None else words.local(slot.closes_at),
+        cancel_until=words.local(cancel_until(slot)),
+        state=state(slot, now),
+        reason=slot.reason,
+        revision=slot.revision,
+    )
+
+
+def _instant(text: str, name: str) -> dt.datetime:
+    try:
+        # In a query an unescaped "+" arrives as a blank.
+        moment = dt.datetime.fromisoformat(text.replace(" ", "+"))
+        if len(text) == len("2026-01-01"):
+            moment = moment.replace(tzinfo=clock.SHANGHAI)
+    except ValueError as error:
+        raise Invalid(
+            f"{name} 应是日期（2026-11-28）或带时区的时间（2026-11-28T09:00+08:00）。",
+            code="parameter_invalid",
+        ) from error
+    if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
+        raise Invalid(f"{name} 要带时区，年份在 2000 到 2100 之间。", code="parameter_invalid")
+    return moment
+
+
+router = Router("/api/v1/slots", route_handlers=[search, one, watch], tags=["slots"])
