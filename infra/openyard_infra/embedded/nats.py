@@ -13,17 +13,17 @@ from pathlib import Path
 from openyard_infra import keys
 from openyard_infra.embedded import processes
 from openyard_infra.embedded.processes import CannotStart
+from openyard_infra.embedded.servers import Server
 
 PLATFORM = "openyard"
 MAX_PAYLOAD = 1_048_576
 
 
-class Nats:
-    """One server in ``directory``; ``port`` 0 takes a free one and keeps it from then on."""
+class Nats(Server):
+    """NATS with JetStream; each of ``venues`` has a user of its own."""
 
     name = "nats"
-    stop_signal = signal.SIGTERM
-    stop_seconds = 6.0
+    title = "NATS"
 
     def __init__(
         self,
@@ -34,14 +34,10 @@ class Nats:
         port: int = 0,
         venues: Sequence[str] = (),
     ) -> None:
-        self.directory = directory
-        self.log = log
-        self.port = port
+        super().__init__(directory, secret=secret, log=log, port=port)
+        self.venues = tuple(venues)
         # No two directories share a name: a stranger on our port is not taken for ours.
         self.server_name = f"openyard-{keys.derive(secret, 'nats-server')[:12]}"
-        self.venues = tuple(venues)
-        self._secret = secret
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -57,18 +53,13 @@ class Nats:
         """User and password of one venue."""
         return venue, self._password(venue)
 
-    def start(self, seconds: float = 30) -> subprocess.Popen[bytes]:
-        """Start and wait until it answers.
-
-        Raises:
-            CannotStart: with the reason in one line.
-        """
+    def launch(self) -> subprocess.Popen[bytes]:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         pid_file = self.directory / "nats.pid"
         left = processes.read_pid(pid_file)
         if left:
             processes.end_orphan(left, "nats-server", self.directory)
-        self.port = processes.free_port(self.port)
+        self.claim_port()
         self._write_configuration()
         self.process = processes.spawn(
             processes.Child(
@@ -78,21 +69,7 @@ class Nats:
                 death=signal.SIGTERM,
             )
         )
-        process = self.process
-        if not processes.wait_until(
-            lambda: process.poll() is not None or self._is_ready(), seconds
-        ):
-            self.stop()
-            raise CannotStart(f"NATS was not ready after {seconds:.0f} s; see {self.log}.")
-        if process.poll() is not None:
-            raise CannotStart(f"NATS did not start: {processes.last_lines(self.log)}")
-        return process
-
-    def stop(self) -> bool:
-        """Stop clean. True: it needed no killing."""
-        if self.process is None:
-            return True
-        return processes.stop(self.process, self.stop_seconds, self.stop_signal)
+        return self.process
 
     def set_venues(self, venues: Sequence[str]) -> None:
         """Give each of these venues its user, take away the others'; nobody else notices."""
@@ -120,7 +97,7 @@ class Nats:
             out.write(text)
         draft.replace(self.directory / "nats.conf")
 
-    def _is_ready(self) -> bool:
+    def answers(self) -> bool:
         """It greets with its name, and JetStream is up."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:

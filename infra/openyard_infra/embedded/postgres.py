@@ -11,10 +11,12 @@ from pathlib import Path
 from openyard_infra import keys
 from openyard_infra.embedded import processes
 from openyard_infra.embedded.processes import CannotStart
+from openyard_infra.embedded.servers import Server
 
 SUPERUSER = "openyard_super"
 APPLICATION = "openyard_app"
 DATABASE = "openyard"
+_STATUS_LINE = 7
 
 # For 2 cores and a few GiB. Durability stays whole: fsync, full_page_writes and
 # synchronous_commit keep their defaults. There is no Unix socket: nothing of ours needs one,
@@ -45,21 +47,17 @@ _SETTINGS = {
 }
 
 
-class Postgres:
-    """One server in ``directory``; ``port`` 0 takes a free one and keeps it from then on."""
+class Postgres(Server):
+    """PostgreSQL 18; its databases belong to a role that is no superuser."""
 
     name = "postgres"
+    title = "PostgreSQL"
     stop_signal = signal.SIGINT  # "fast": it does not wait for its clients
-    stop_seconds = 6.0
 
     def __init__(self, directory: Path, *, secret: str, log: Path, port: int = 0) -> None:
-        self.directory = directory
+        super().__init__(directory, secret=secret, log=log, port=port)
         self.data = directory / "data"
-        self.log = log
-        self.port = port
-        self._secret = secret
         self._user = _unprivileged_user(self.data)
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -74,18 +72,14 @@ class Postgres:
         password = keys.derive(self._secret, f"postgres:{SUPERUSER}")
         return f"postgresql://{SUPERUSER}:{password}@127.0.0.1:{self.port}/{database}"
 
-    def start(self, seconds: float = 60) -> subprocess.Popen[bytes]:
-        """Start and wait until it answers; the first time, make the cluster and the role.
-
-        Raises:
-            CannotStart: with the reason in one line.
-        """
+    def launch(self) -> subprocess.Popen[bytes]:
+        """The first time, the cluster is made before."""
         self._make_cluster()
         pid_file = self.data / "postmaster.pid"
         left = processes.read_pid(pid_file)
         if left:
             self._clear(left, pid_file)
-        self.port = processes.free_port(self.port)
+        self.claim_port()
         self.process = processes.spawn(
             processes.Child(
                 arguments=[str(binary("postgres")), "-D", str(self.data), *self._options()],
@@ -96,30 +90,38 @@ class Postgres:
                 environment=_environment(),
             )
         )
-        process = self.process
-        if not processes.wait_until(
-            lambda: process.poll() is not None or self._is_ready(process.pid), seconds
-        ):
-            self.stop()
-            raise CannotStart(f"PostgreSQL was not ready after {seconds:.0f} s; see {self.log}.")
-        if process.poll() is not None:
-            raise CannotStart(f"PostgreSQL did not start: {processes.last_lines(self.log)}")
-        self._make_role_and_database()
-        return process
+        return self.process
 
-    def stop(self) -> bool:
-        """Stop fast and clean. True: it needed no killing."""
-        if self.process is None:
-            return True
-        return processes.stop(self.process, self.stop_seconds, self.stop_signal)
+    def answers(self) -> bool:
+        """PostgreSQL itself writes "ready" into the eighth line of its pid file."""
+        try:
+            lines = (self.data / "postmaster.pid").read_text("utf-8").splitlines()
+        except OSError:
+            return False
+        ours = self.process is not None and lines[:1] == [str(self.process.pid)]
+        return ours and len(lines) > _STATUS_LINE and lines[_STATUS_LINE].strip() == "ready"
+
+    def complete(self) -> None:
+        """Make the application's role and database where they are missing."""
+        password = keys.derive(self._secret, f"postgres:{APPLICATION}")
+        self.run_sql(
+            f"SELECT 'CREATE ROLE {APPLICATION}' WHERE NOT EXISTS "  # noqa: S608
+            f"(SELECT FROM pg_roles WHERE rolname = '{APPLICATION}') \\gexec\n"
+            f"ALTER ROLE {APPLICATION} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE "
+            f"PASSWORD '{password}';\n"
+            f"SELECT 'CREATE DATABASE {DATABASE} OWNER {APPLICATION}' WHERE NOT EXISTS "
+            f"(SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec\n"
+        )
 
     def run_sql(self, sql: str, *, database: str = "postgres") -> None:
         """Run statements as superuser, each in a transaction of its own (psql)."""
+        place = ["-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER, "-d", database]
+        password = keys.derive(self._secret, f"postgres:{SUPERUSER}")
         outcome = subprocess.run(  # noqa: S603
-            [str(binary("psql")), "-XqAt", "-v", "ON_ERROR_STOP=1", self.superuser_url(database)],
+            [str(binary("psql")), "-XqAt", "-v", "ON_ERROR_STOP=1", *place],
             input=sql.encode(),
             capture_output=True,
-            env=_environment(),
+            env={**_environment(), "PGPASSWORD": password},  # Anybody may read arguments.
             check=False,
             timeout=60,
         )
@@ -129,14 +131,6 @@ class Postgres:
     def _options(self) -> list[str]:
         settings = {**_SETTINGS, "port": str(self.port)}
         return [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-
-    def _is_ready(self, pid: int) -> bool:
-        """PostgreSQL itself writes "ready" into the eighth line of its pid file."""
-        try:
-            lines = (self.data / "postmaster.pid").read_text("utf-8").splitlines()
-        except OSError:
-            return False
-        return len(lines) > 7 and int(lines[0]) == pid and lines[7].strip() == "ready"  # noqa: PLR2004
 
     def _clear(self, pid: int, pid_file: Path) -> None:
         if processes.end_orphan(pid, "postgres", self.data):
@@ -189,17 +183,6 @@ class Postgres:
         finally:
             password.unlink(missing_ok=True)
         draft.rename(self.data)
-
-    def _make_role_and_database(self) -> None:
-        password = keys.derive(self._secret, f"postgres:{APPLICATION}")
-        self.run_sql(
-            f"SELECT 'CREATE ROLE {APPLICATION}' WHERE NOT EXISTS "  # noqa: S608
-            f"(SELECT FROM pg_roles WHERE rolname = '{APPLICATION}') \\gexec\n"
-            f"ALTER ROLE {APPLICATION} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE "
-            f"PASSWORD '{password}';\n"
-            f"SELECT 'CREATE DATABASE {DATABASE} OWNER {APPLICATION}' WHERE NOT EXISTS "
-            f"(SELECT FROM pg_database WHERE datname = '{DATABASE}') \\gexec\n"
-        )
 
 
 def binary(name: str) -> Path:

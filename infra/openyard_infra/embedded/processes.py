@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -15,6 +16,7 @@ from msgspec import Struct
 
 _PR_SET_PDEATHSIG = 1
 _LOG_LIMIT = 20_000_000
+_PORTS = range(15_000, 32_000)
 _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
@@ -126,16 +128,25 @@ def wait_until(condition: Callable[[], bool], seconds: float, step: float = 0.02
 
 
 def free_port(preferred: int = 0) -> int:
-    """A loopback port nobody listens on now: the preferred one where possible."""
-    for port in (preferred, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
+    """A loopback port nobody listens on now: the preferred one where possible.
+
+    Below the range the kernel takes for outgoing connections: while a server restarts, a client
+    that tries again and again would otherwise one day connect to itself and keep the port.
+    """
+    for port in (preferred, *random.sample(_PORTS, 200)):
+        if port and is_free(port):
+            return port
     raise CannotStart("No port of 127.0.0.1 is free.")
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
 
 
 def last_lines(log: Path, count: int = 3) -> str:

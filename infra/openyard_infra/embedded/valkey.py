@@ -10,37 +10,29 @@ from pathlib import Path
 from openyard_infra import keys
 from openyard_infra.embedded import processes
 from openyard_infra.embedded.processes import CannotStart
+from openyard_infra.embedded.servers import Server
 
 
-class Valkey:
-    """One server in ``directory``; ``port`` 0 takes a free one and keeps it from then on."""
+class Valkey(Server):
+    """Valkey with an append-only file, which refuses rather than forgets."""
 
     name = "valkey"
-    stop_signal = signal.SIGTERM
-    stop_seconds = 4.0
+    title = "Valkey"
 
     def __init__(self, directory: Path, *, secret: str, log: Path, port: int = 0) -> None:
-        self.directory = directory
-        self.log = log
-        self.port = port
+        super().__init__(directory, secret=secret, log=log, port=port)
         self._password = keys.derive(secret, "valkey")
-        self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
         return f"redis://:{self._password}@127.0.0.1:{self.port}/0"
 
-    def start(self, seconds: float = 30) -> subprocess.Popen[bytes]:
-        """Start and wait until it answers.
-
-        Raises:
-            CannotStart: with the reason in one line.
-        """
+    def launch(self) -> subprocess.Popen[bytes]:
         self.directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         left = processes.read_pid(self.directory / "valkey.pid")
         if left:
             processes.end_orphan(left, "valkey-server", self.directory)
-        self.port = processes.free_port(self.port)
+        self.claim_port()
         self._write_configuration()
         self.process = processes.spawn(
             processes.Child(
@@ -50,21 +42,7 @@ class Valkey:
                 death=signal.SIGTERM,
             )
         )
-        process = self.process
-        if not processes.wait_until(
-            lambda: process.poll() is not None or self._is_ready(), seconds
-        ):
-            self.stop()
-            raise CannotStart(f"Valkey was not ready after {seconds:.0f} s; see {self.log}.")
-        if process.poll() is not None:
-            raise CannotStart(f"Valkey did not start: {processes.last_lines(self.log)}")
-        return process
-
-    def stop(self) -> bool:
-        """Stop clean. True: it needed no killing."""
-        if self.process is None:
-            return True
-        return processes.stop(self.process, self.stop_seconds, self.stop_signal)
+        return self.process
 
     def _write_configuration(self) -> None:
         lines = [
@@ -87,7 +65,7 @@ class Valkey:
             out.write("\n".join(lines) + "\n")
         draft.replace(self.directory / "valkey.conf")
 
-    def _is_ready(self) -> bool:
+    def answers(self) -> bool:
         """It takes our password, which a stranger on our port would not, and has loaded."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
