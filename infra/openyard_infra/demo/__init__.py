@@ -1,0 +1,1 @@
+"""A city to try the platform with: made from a seed, loaded through the doors everybody uses."""
