@@ -1,0 +1,60 @@
+"""The ASGI application."""
+
+from collections.abc import Sequence
+
+from litestar import Litestar, Router
+from litestar.datastructures import State
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.openapi.spec import Components, SecurityScheme
+from litestar.types import ControllerRouterHandler
+
+from openyard_platform.settings import Settings
+from openyard_platform.web import auth, headers, health, problems, resources
+from openyard_platform.web.bodies import StrictRequest
+from openyard_platform.web.metrics import Metrics
+
+# What a form or a JSON document of ours ever needs; a route that takes more says so itself.
+MAX_BODY = 256 * 1024
+
+# One line for each noun.
+ROUTES: list[ControllerRouterHandler] = [
+    *health.handlers,
+]
+
+
+def create_app(settings: Settings, *, handlers: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+    """The web of the platform. ``handlers``: routes besides our own, e.g. a benchmark's."""
+    return Litestar(
+        route_handlers=[*ROUTES, *handlers],
+        state=State({"settings": settings, "metrics": Metrics()}),
+        lifespan=[resources.opened],
+        guards=[auth.enforce],
+        exception_handlers=problems.HANDLERS,
+        before_send=[headers.add],
+        request_class=StrictRequest,
+        request_max_body_size=MAX_BODY,
+        multipart_form_part_limit=20,
+        openapi_config=_openapi(),
+        logging_config=None,
+        debug=False,
+    )
+
+
+def _openapi() -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="Openyard",
+        version="0.1.0",
+        description="Slots, reservations and calendars of a city's venues.",
+        # The document only: the usual viewers load their scripts from elsewhere.
+        openapi_router=Router("/schema", route_handlers=[], opt=auth.PUBLIC),
+        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        components=Components(
+            security_schemes={
+                "token": SecurityScheme(type="http", scheme="bearer"),
+                "session": SecurityScheme(
+                    type="apiKey", name=auth.COOKIE, security_scheme_in="cookie"
+                ),
+            }
+        ),
+    )

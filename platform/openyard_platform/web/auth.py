@@ -1,0 +1,142 @@
+"""Who is asking, and whether this route lets them: every route states its policy."""
+
+import hashlib
+import logging
+from collections.abc import Iterable
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.handlers.base import BaseRouteHandler
+from msgspec import Struct
+
+from openyard_platform import clock
+from openyard_platform.domain.errors import LogInNeeded, NotAllowed
+from openyard_platform.domain.people import Actor, Role
+from openyard_platform.store import accounts
+from openyard_platform.web import origins
+from openyard_platform.web.lookup import Lookup
+
+_log = logging.getLogger(__name__)
+
+Connection = ASGIConnection[Any, Any, Any, Any]
+
+TOKEN_PREFIX = "oy_"  # noqa: S105
+SESSION_PREFIX = "oys_"
+COOKIE = "openyard_session"
+REVOKED = "auth.revoked"
+DIGEST_BYTES = 32
+_LONGEST = 128
+
+
+class Policy(Struct, frozen=True):
+    """Who may use a route; ``roles`` None: everybody, without logging in."""
+
+    roles: frozenset[Role] | None
+
+    def admits(self, actor: Actor | None) -> bool:
+        return self.roles is None or (actor is not None and actor.role in self.roles)
+
+
+def require(*roles: Role) -> dict[str, Policy]:
+    """For a handler's ``opt``: only accounts of these roles."""
+    return {"policy": Policy(frozenset(roles))}
+
+
+# For a handler's (or a router's) ``opt``.
+PUBLIC: dict[str, Policy] = {"policy": Policy(None)}
+LOGGED_IN: dict[str, Policy] = require(*Role)
+
+
+async def enforce(connection: Connection, handler: BaseRouteHandler) -> None:
+    """The guard before every route: deny by default.
+
+    Raises:
+        LogInNeeded: the route wants to know who asks, and nobody known does.
+        NotAllowed: another role is needed, the request comes from a foreign page, or the route
+            has no policy at all.
+    """
+    scope = connection.scope
+    policy = handler.opt.get("policy")
+    if policy is None:
+        if scope.get("method") == "OPTIONS":
+            return  # Litestar's own: which methods there are.
+        _log.error("%s has no policy: nobody may use it", handler)
+        raise NotAllowed("This route is closed.")
+    origins.check(connection)
+    if policy.roles is None:
+        return
+    actor = await actor_of(connection)
+    if actor is None:
+        raise LogInNeeded("Please log in, or send a valid token.")
+    if actor.role not in policy.roles:
+        raise NotAllowed("Your account may not do this.")
+
+
+async def actor_of(connection: Connection) -> Actor | None:
+    """Who asks, by token or session; None: nobody known. Looked up once per request."""
+    scope: Any = connection.scope
+    if "actor" in scope:
+        known: Actor | None = scope["actor"]
+        return known
+    text = credential(scope["headers"])
+    actor = None
+    if text is not None:
+        lookup: Lookup = connection.app.state.lookup
+        actor = await lookup.actor(digest_of(text))
+    scope["actor"] = actor
+    return actor
+
+
+def current(connection: Connection) -> Actor:
+    """Who asks, on a route whose policy has already made sure that somebody does."""
+    actor: Actor | None = connection.scope.get("actor")  # type: ignore[assignment]
+    if actor is None:
+        raise LogInNeeded("Please log in, or send a valid token.")
+    return actor
+
+
+def credential(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+    """The token in the Authorization header, else the session id in our cookie.
+
+    A header that is there but holds no token of ours hides the cookie: a program that sends one
+    means to be known by it.
+    """
+    session = None
+    for name, value in headers:
+        if name == b"authorization":
+            scheme, _, text = value.decode("latin-1").partition(" ")
+            text = text.strip()
+            is_ours = text.startswith(TOKEN_PREFIX) and len(text) <= _LONGEST
+            return text if scheme.lower() == "bearer" and is_ours else None
+        if name == b"cookie" and session is None:
+            session = _session(value.decode("latin-1"))
+    return session
+
+
+def _session(cookies: str) -> str | None:
+    for cookie in cookies.split(";"):
+        name, _, text = cookie.strip().partition("=")
+        if name == COOKIE and text.startswith(SESSION_PREFIX) and len(text) <= _LONGEST:
+            return text
+    return None
+
+
+def digest_of(text: str) -> bytes:
+    """What is stored of a token or a session id."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+async def find(digests: list[bytes]) -> dict[bytes, Actor]:
+    """What Lookup asks the database."""
+    return await accounts.actors(digests, clock.now())
+
+
+async def revoke(connection: Connection, digests: list[bytes]) -> None:
+    """Forget these here at once, and tell the other processes.
+
+    They would forget them within ten seconds anyway; a lost message does no lasting harm.
+    """
+    state = connection.app.state
+    state.lookup.drop(digests)
+    if digests and state.nats.is_connected:
+        await state.nats.publish(REVOKED, b"".join(digests))

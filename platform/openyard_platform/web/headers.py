@@ -1,0 +1,35 @@
+"""Headers that every answer carries, and the count of answers by route and status."""
+
+from litestar.types import Message, Scope
+
+from openyard_platform.web import metrics
+
+# No inline script or style anywhere; nobody may frame our pages.
+CONTENT_SECURITY_POLICY = (
+    "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
+    "frame-ancestors 'none'; form-action 'self'"
+)
+
+_ALWAYS = [
+    (b"content-security-policy", CONTENT_SECURITY_POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+]
+_SECURE = [*_ALWAYS, (b"strict-transport-security", b"max-age=31536000")]
+_PRIVATE = (b"cache-control", b"no-store")
+
+
+async def add(message: Message, scope: Scope) -> None:
+    """Litestar's ``before_send``: runs for errors and unknown routes too."""
+    if message["type"] != "http.response.start":
+        return
+    own = list(message["headers"])
+    state = scope["litestar_app"].state
+    extra = _SECURE if state.settings.base_url.startswith("https:") else _ALWAYS
+    own.extend(extra)
+    # What one person sees belongs into no shared cache (ASVS 14.3.2).
+    if scope.get("actor") is not None and all(name != b"cache-control" for name, _ in own):
+        own.append(_PRIVATE)
+    message["headers"] = own
+    metrics.count(state, scope, message["status"])
