@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Any
 
 import asyncpg
@@ -61,6 +62,12 @@ async def disconnect() -> None:
         DB.pool = None
 
 
+def _pool() -> Any:
+    if DB.pool is None:
+        raise RuntimeError("The database pool is not open.")
+    return DB.pool
+
+
 class Transaction(PostgresTransaction):
     """Piccolo's transaction, whole again after a failed COMMIT.
 
@@ -73,32 +80,35 @@ class Transaction(PostgresTransaction):
     async def __aenter__(self) -> PostgresTransaction:
         if self._parent is not None:
             raise RuntimeError("Transactions do not nest: use a savepoint.")
-        self.connection = await self.get_connection()
+        self.connection = await _pool().acquire()
         try:
             self.transaction = self.connection.transaction()
-            await self.begin()
+            await self.begin()  # type: ignore[no-untyped-call]
         except BaseException:
-            await DB.pool.release(self.connection)
+            await _pool().release(self.connection)
             raise
         self.context = self.engine.current_transaction.set(self)
         return self
 
     async def __aexit__(
-        self, exception_type: Any, exception: BaseException | None, traceback: Any
+        self,
+        exception_type: type[BaseException] | None,
+        exception: BaseException | None,
+        traceback: TracebackType | None,
     ) -> bool:
         try:
             if exception_type is not None:
                 await self._roll_back()
             else:
-                await self.commit()
+                await self.commit()  # type: ignore[no-untyped-call]
         finally:
             self.engine.current_transaction.reset(self.context)
-            await DB.pool.release(self.connection)
+            await _pool().release(self.connection)
         return False
 
     async def _roll_back(self) -> None:
         try:
-            await self.rollback()
+            await self.rollback()  # type: ignore[no-untyped-call]
         except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
             # The connection is gone, and the transaction with it; the first error matters.
             self.connection.terminate()
@@ -107,8 +117,6 @@ class Transaction(PostgresTransaction):
 @asynccontextmanager
 async def transaction() -> AsyncGenerator[Any, None]:
     """One transaction; yields the asyncpg connection it runs on."""
-    if DB.pool is None:
-        raise RuntimeError("The database pool is not open.")
     async with Transaction(DB) as running:
         yield running.connection
 
@@ -117,11 +125,9 @@ async def fetch(sql: str, *arguments: Any) -> list[Any]:
     """Rows of one statement, inside the running transaction if there is one."""
     running = DB.current_transaction.get()
     if running is not None:
-        rows: list[Any] = await running.connection.fetch(sql, *arguments)
-        return rows
-    async with DB.pool.acquire() as connection:  # type: ignore[union-attr]
-        rows = await connection.fetch(sql, *arguments)
-        return rows
+        return list(await running.connection.fetch(sql, *arguments))
+    async with _pool().acquire() as connection:
+        return list(await connection.fetch(sql, *arguments))
 
 
 async def fetch_one(sql: str, *arguments: Any) -> Any | None:
@@ -142,5 +148,5 @@ async def run_script(sql: str) -> None:
     if running is not None:
         await running.connection.execute(sql)
         return
-    async with DB.pool.acquire() as connection:  # type: ignore[union-attr]
+    async with _pool().acquire() as connection:
         await connection.execute(sql)

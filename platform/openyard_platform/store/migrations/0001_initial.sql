@@ -190,15 +190,18 @@ CREATE TABLE reservation (
 ) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX reservation_slot_position ON reservation (slot_id, position);
 CREATE INDEX reservation_holder ON reservation (holder_id, id DESC);
+CREATE INDEX reservation_live ON reservation (holder_id, slot_id)
+    WHERE status IN ('confirmed', 'waitlisted');
 CREATE INDEX reservation_waiting ON reservation (slot_id, position) WHERE status = 'waitlisted';
 
 -- Confirmed parties in time: party_no << 32 | minutes since 2000-01-01 UTC.
 CREATE TABLE party_occupancy (
+    party_no int NOT NULL,
     reservation_id uuid NOT NULL,
     during int8range NOT NULL,
     CONSTRAINT party_in_one_place EXCLUDE USING gist (during WITH &&)
 );
-CREATE INDEX party_occupancy_reservation ON party_occupancy (reservation_id);
+CREATE INDEX party_occupancy_party ON party_occupancy (party_no);
 
 CREATE TABLE idempotency (
     account_id uuid NOT NULL,
@@ -290,6 +293,7 @@ CREATE TABLE feed_fragment (
     ends_at timestamptz NOT NULL,
     cancelled_at timestamptz,                        -- kept 14 days from here, then dropped
     slot_revision bigint NOT NULL,                   -- a lower one never overwrites
+    changed_at timestamptz NOT NULL,                 -- what the event's LAST-MODIFIED says
     body bytea NOT NULL,                             -- one VEVENT, folded, CRLF
     PRIMARY KEY (owner_id, uid)
 );

@@ -1,0 +1,203 @@
+"""Commands that arrive close together travel as one message, so that one fsync serves many."""
+
+import asyncio
+import contextlib
+import logging
+from uuid import UUID
+
+import nats.errors
+import nats.js.errors
+import uuid_utils.compat
+from msgspec import Struct
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from openyard_events import commands, subjects
+from openyard_events.commands import AnyCommand, CommandBatch, Outcome
+
+_log = logging.getLogger(__name__)
+
+# Two messages on their way keep the stream busy while the next one fills.
+_UNDERWAY = 2
+_ACK_TIMEOUT = 2.0
+# The stream forgets message ids after two minutes: a repeat must come well before.
+_GIVE_UP_AFTER = 60.0
+
+
+class NotConnected(Exception):
+    """There is no connection to NATS; nothing was sent."""
+
+
+class StreamRefused(Exception):
+    """The stream took nothing: it is full, or not there. Trying later helps."""
+
+
+class _Waiting(Struct):
+    future: asyncio.Future[Outcome]
+    partition: int
+    sequence: int | None = None
+
+
+class Gatherer:
+    """Gathers the commands of one process, publishes them, and hands the answers back.
+
+    ``instance``: a token of this process alone; the answers come to ``reply.<instance>``.
+    ``tick``: seconds a first command waits for others.
+    """
+
+    def __init__(
+        self,
+        nc: Client,
+        js: JetStreamContext,
+        instance: str,
+        partitions: int,
+        *,
+        tick: float = 0.002,
+    ) -> None:
+        self._nc = nc
+        self._js = js
+        self._instance = instance
+        self._tick = tick
+        self._lines = [_Line() for _ in range(partitions)]
+        self._waiting: dict[UUID, _Waiting] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        await self._nc.subscribe(subjects.reply(self._instance), cb=self._answered)
+
+    async def stop(self) -> None:
+        """Let what is on its way be accepted; who still waits is told that we stop."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=3)
+        for task in self._tasks:
+            task.cancel()
+        for waiting in self._waiting.values():
+            waiting.future.cancel()
+        self._waiting.clear()
+
+    def submit(self, partition: int, command: AnyCommand) -> asyncio.Future[Outcome]:
+        """Put a command in its partition's line; the future is its decision.
+
+        The future fails with StreamRefused when the stream did not take the command. It stays
+        open while nothing is known: the command may have been accepted all the same.
+
+        Raises:
+            NotConnected: nothing was sent.
+        """
+        if not self._nc.is_connected:
+            raise NotConnected("NATS cannot be reached.")
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Outcome] = loop.create_future()
+        self._waiting[command.id] = _Waiting(future, partition)
+        future.add_done_callback(lambda _: self._waiting.pop(command.id, None))
+        line = self._lines[partition]
+        line.gathered.append(command)
+        if len(line.gathered) >= commands.MAX_COMMANDS:
+            self._flush(partition)
+        elif line.timer is None and line.underway < _UNDERWAY:
+            line.timer = loop.call_later(self._tick, self._flush, partition)
+        return future
+
+    def queue_ahead(self, command_id: UUID) -> int:
+        """About how many commands of its partition are decided before this one."""
+        waiting = self._waiting.get(command_id)
+        if waiting is None:
+            return 0
+        line = self._lines[waiting.partition]
+        last = waiting.sequence if waiting.sequence is not None else line.accepted + 1
+        messages = max(0, last - line.decided - 1)
+        return round(messages * line.per_message)
+
+    @property
+    def undecided(self) -> int:
+        """Commands of this process that wait for their decision."""
+        return len(self._waiting)
+
+    def _flush(self, partition: int) -> None:
+        line = self._lines[partition]
+        if line.timer is not None:
+            line.timer.cancel()
+            line.timer = None
+        while line.gathered and line.underway < _UNDERWAY:
+            message = self._next_message(line)
+            line.underway += 1
+            task = asyncio.get_running_loop().create_task(self._publish(partition, message))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    def _next_message(self, line: "_Line") -> CommandBatch:
+        taken = line.gathered[: commands.MAX_COMMANDS]
+        message = CommandBatch(reply_to=self._instance, commands=taken)
+        while len(taken) > 1 and len(commands.encode(message)) > commands.MAX_BYTES:
+            taken = taken[: len(taken) // 2]
+            message = CommandBatch(reply_to=self._instance, commands=taken)
+        del line.gathered[: len(taken)]
+        line.per_message += 0.2 * (len(taken) - line.per_message)
+        return message
+
+    async def _publish(self, partition: int, message: CommandBatch) -> None:
+        line = self._lines[partition]
+        try:
+            sequence = await self._accepted(partition, commands.encode(message))
+        except StreamRefused as error:
+            for command in message.commands:
+                self._fail(command.id, error)
+        else:
+            line.accepted = max(line.accepted, sequence)
+            for command in message.commands:
+                waiting = self._waiting.get(command.id)
+                if waiting is not None:
+                    waiting.sequence = sequence
+        finally:
+            line.underway -= 1
+            if line.gathered:
+                self._flush(partition)
+
+    async def _accepted(self, partition: int, data: bytes) -> int:
+        """Publish until it is known to be stored; the same message id makes repeats harmless."""
+        loop = asyncio.get_running_loop()
+        headers = {"Nats-Msg-Id": str(uuid_utils.compat.uuid7())}
+        give_up = loop.time() + _GIVE_UP_AFTER
+        while True:
+            try:
+                ack = await self._js.publish(
+                    subjects.command(partition), data, timeout=_ACK_TIMEOUT, headers=headers
+                )
+            except (nats.js.errors.NoStreamResponseError, nats.js.errors.APIError) as error:
+                raise StreamRefused(str(error)) from error
+            except (nats.errors.Error, TimeoutError, OSError) as error:
+                if loop.time() > give_up or self._nc.is_closed:
+                    raise StreamRefused("NATS did not answer for a minute.") from error
+                _log.warning("No acknowledgement from partition %d yet: %r", partition, error)
+                await asyncio.sleep(0.1)
+            else:
+                return ack.seq
+
+    def _fail(self, command_id: UUID, error: Exception) -> None:
+        waiting = self._waiting.get(command_id)
+        if waiting is not None and not waiting.future.done():
+            waiting.future.set_exception(error)
+
+    async def _answered(self, message: Msg) -> None:
+        replies = commands.decode_replies(message.data)
+        if replies.partition < len(self._lines):
+            line = self._lines[replies.partition]
+            line.decided = max(line.decided, replies.sequence)
+        for outcome in replies.outcomes:
+            waiting = self._waiting.get(outcome.id)
+            if waiting is not None and not waiting.future.done():
+                with contextlib.suppress(asyncio.InvalidStateError):
+                    waiting.future.set_result(outcome)
+
+
+class _Line:
+    """What is gathered for one partition, and how far it is."""
+
+    def __init__(self) -> None:
+        self.gathered: list[AnyCommand] = []
+        self.timer: asyncio.TimerHandle | None = None
+        self.underway = 0
+        self.accepted = 0
+        self.decided = 0
+        self.per_message = 1.0

@@ -1,0 +1,71 @@
+"""Facts about slots and reservations, filled in from the working copies."""
+
+from typing import Any, Literal
+
+from openyard_events import contracts
+from openyard_platform.domain.reservations import Reservation
+from openyard_platform.domain.slots import Slot
+
+
+def _slot(slot: Slot) -> dict[str, Any]:
+    return {
+        "venue_key": slot.venue_key,
+        "slot_id": slot.id,
+        "slot_revision": slot.revision,
+        "capacity": slot.capacity,
+        "taken": slot.taken,
+        "waiting": slot.waiting,
+    }
+
+
+def _both(slot: Slot, reservation: Reservation) -> dict[str, Any]:
+    return _slot(slot) | {
+        "reservation_id": reservation.id,
+        "account_id": reservation.account_id,
+        "holder_id": reservation.holder_id,
+        "seats": reservation.seats,
+        "position": reservation.position,
+    }
+
+
+def opened(slot: Slot) -> contracts.SlotOpened:
+    return contracts.SlotOpened(**_slot(slot))
+
+
+def updated(slot: Slot, *, moved: bool) -> contracts.SlotUpdated:
+    return contracts.SlotUpdated(**_slot(slot), moved=moved)
+
+
+def closed(slot: Slot) -> contracts.SlotClosed:
+    return contracts.SlotClosed(**_slot(slot), reason=slot.reason)
+
+
+def confirmed(slot: Slot, reservation: Reservation) -> contracts.ReservationConfirmed:
+    return contracts.ReservationConfirmed(**_both(slot, reservation))
+
+
+def waitlisted(slot: Slot, reservation: Reservation) -> contracts.ReservationWaitlisted:
+    return contracts.ReservationWaitlisted(**_both(slot, reservation))
+
+
+def promoted(slot: Slot, reservation: Reservation) -> contracts.ReservationPromoted:
+    return contracts.ReservationPromoted(**_both(slot, reservation))
+
+
+def refused(slot: Slot, reservation: Reservation) -> contracts.ReservationRefused:
+    codes = [refusal["code"] for refusal in reservation.refusals]
+    return contracts.ReservationRefused(**_both(slot, reservation), codes=codes)
+
+
+def cancelled(
+    slot: Slot, reservation: Reservation, by: Literal["holder", "venue"]
+) -> contracts.ReservationCancelled:
+    return contracts.ReservationCancelled(
+        **_both(slot, reservation), by=by, reason=reservation.reason
+    )
+
+
+def changed(slot: Slot, reservation: Reservation) -> contracts.ReservationChanged:
+    return contracts.ReservationChanged(
+        **_both(slot, reservation), needs_reconfirm=reservation.needs_reconfirm
+    )

@@ -1,0 +1,50 @@
+"""A reservation: a party's claim on seats of a slot, and what became of it."""
+
+import datetime as dt
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from msgspec import Struct, field
+
+
+class ReservationStatus(StrEnum):
+    CONFIRMED = "confirmed"
+    WAITLISTED = "waitlisted"
+    REFUSED = "refused"
+    CANCELLED = "cancelled"
+
+
+# What a party may give back, and what keeps it from asking for the same slot again.
+LIVE = frozenset({ReservationStatus.CONFIRMED.value, ReservationStatus.WAITLISTED.value})
+
+Refusal = dict[str, Any]  # {"code": …, and the code's own parameters}
+
+
+class Reservation(Struct, kw_only=True):
+    """The decider's working copy; a batch of decisions changes it in place.
+
+    ``held``: seats it takes (or, waiting, would take) of the slot. ``position``: its place among
+    all decided requests of the slot.
+    """
+
+    id: UUID
+    slot_id: UUID
+    account_id: UUID
+    holder_id: UUID
+    party_nos: list[int]
+    seats: int
+    held: int
+    status: str
+    position: int
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    adults: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    skips: list[Refusal] = field(default_factory=list)
+    needs_reconfirm: bool = False
+    cancelled_by: str | None = None
+    reason: str | None = None
+    note: str | None = None
+    revision: int = 1
+    sequence: int = 0

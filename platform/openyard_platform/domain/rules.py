@@ -1,0 +1,89 @@
+"""The rules a request must pass. Each has its own refusal code; all that apply are told."""
+
+import datetime as dt
+
+from openyard_events.commands import Reserve
+from openyard_events.contracts import Audience, SlotKind
+from openyard_platform.domain.reservations import Refusal
+from openyard_platform.domain.slots import Slot, SlotStatus
+
+
+def of_slot(slot: Slot, asked: Reserve, now: dt.datetime) -> list[Refusal]:
+    """What the slot itself says against a request made ``now``; empty: nothing.
+
+    Seats and the party's own time are not looked at here: they depend on others.
+    """
+    refusals: list[Refusal] = []
+    _window(slot, now, refusals)
+    _audience(slot, asked, refusals)
+    _party(slot, asked, refusals)
+    return refusals
+
+
+def of_seats(slot: Slot, asked: Reserve) -> Refusal | None:
+    """What the number of seats says against confirming the request at once.
+
+    While anyone waits, newcomers queue behind, whatever is free.
+    """
+    need = slot.held_by(asked.seats, asked.adults)
+    if asked.seats > slot.capacity or need > slot.capacity:
+        return {"code": "insufficient_capacity", "remaining": slot.free}
+    if slot.waiting == 0 and need <= slot.free:
+        return None
+    if slot.waiting == 0 and slot.free > 0:
+        return {"code": "insufficient_capacity", "remaining": slot.free}
+    return {"code": "slot_full"}
+
+
+def may_wait(slot: Slot, asked: Reserve) -> bool:
+    """Whether waiting can ever help: the party fits an empty slot, and wants to wait."""
+    return (
+        asked.waitlist
+        and asked.seats <= slot.capacity
+        and slot.held_by(asked.seats, asked.adults) <= slot.capacity
+    )
+
+
+def of_cancelling(slot: Slot, now: dt.datetime) -> Refusal | None:
+    """What the slot says against giving confirmed seats back ``now``."""
+    if slot.starts_at is None:
+        return None
+    if now >= slot.starts_at:
+        return {"code": "slot_started"}
+    if slot.cancel_until_hours is not None:
+        until = slot.starts_at - dt.timedelta(hours=slot.cancel_until_hours)
+        if now > until:
+            return {"code": "cancellation_closed", "until": until}
+    return None
+
+
+def _window(slot: Slot, now: dt.datetime, refusals: list[Refusal]) -> None:
+    if slot.status == SlotStatus.WITHDRAWN:
+        refusals.append({"code": "slot_cancelled"})
+        return
+    if slot.starts_at is not None and now >= slot.starts_at:
+        refusals.append({"code": "slot_started"})
+    elif slot.closes_at is not None and now >= slot.closes_at:
+        refusals.append({"code": "booking_closed", "closes_at": slot.closes_at})
+    elif slot.opens_at is not None and now < slot.opens_at:
+        refusals.append({"code": "not_yet_open", "opens_at": slot.opens_at})
+
+
+def _audience(slot: Slot, asked: Reserve, refusals: list[Refusal]) -> None:
+    allowed = slot.audiences
+    if slot.kind == SlotKind.SHIFT and Audience.VOLUNTEER not in asked.audiences:
+        # A shift is work, not a visit: who is no volunteer cannot sign up, whatever is stated.
+        refusals.append({"code": "audience_not_allowed", "audiences": [Audience.VOLUNTEER.value]})
+    elif allowed is not None and not any(audience in allowed for audience in asked.audiences):
+        refusals.append({"code": "audience_not_allowed", "audiences": allowed})
+
+
+def _party(slot: Slot, asked: Reserve, refusals: list[Refusal]) -> None:
+    if slot.party_min is not None and asked.seats < slot.party_min:
+        refusals.append({"code": "party_too_small", "min": slot.party_min})
+    if slot.party_max is not None and asked.seats > slot.party_max:
+        refusals.append({"code": "party_too_large", "max": slot.party_max})
+    if slot.chaperones_per is not None:
+        required = -(-asked.seats // slot.chaperones_per)
+        if asked.adults < required:
+            refusals.append({"code": "chaperones_missing", "required": required})

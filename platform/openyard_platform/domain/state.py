@@ -1,0 +1,130 @@
+"""What a batch of decisions starts from, and what it leaves to be written."""
+
+import datetime as dt
+from collections.abc import Iterable
+from uuid import UUID
+
+from msgspec import Struct, field
+
+from openyard_calendars import intervals
+from openyard_events.commands import AnyCommand, Outcome
+from openyard_events.contracts import AnyFact, Receipt
+from openyard_platform.domain.reservations import Reservation
+from openyard_platform.domain.slots import Slot, Space
+
+Busy = tuple[int, int, UUID]  # minutes from, minutes to, whose (a reservation or a slot)
+
+
+class Asked(Struct, frozen=True):
+    """A command, and when the stream accepted it: a replay decides at the same time."""
+
+    command: AnyCommand
+    at: dt.datetime
+
+
+class KeyUse(Struct, frozen=True, kw_only=True):
+    """An Idempotency-Key's first use."""
+
+    account_id: UUID
+    key: str
+    fingerprint: bytes
+    reservation_id: UUID
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    action: str
+    at: dt.datetime
+    actor_id: UUID | None
+    subject_id: UUID
+    detail: dict[str, object]
+
+
+class Alias(Struct, frozen=True, kw_only=True):
+    """An id minted for a repeated key. ``reservation_id`` is None where the body differed."""
+
+    id: UUID
+    account_id: UUID
+    reservation_id: UUID | None
+
+
+class State(Struct, kw_only=True):
+    """Everything the commands of one batch touch. ``decide`` uses it up."""
+
+    slots: dict[UUID, Slot] = field(default_factory=dict)
+    by_external: dict[tuple[UUID, str], Slot] = field(default_factory=dict)
+    spaces: dict[tuple[UUID, str], Space] = field(default_factory=dict)
+    space_busy: dict[int, list[Busy]] = field(default_factory=dict)
+    districts: dict[UUID, str] = field(default_factory=dict)
+    receipts: dict[tuple[UUID, str], Receipt] = field(default_factory=dict)
+    reservations: dict[UUID, Reservation] = field(default_factory=dict)
+    # Ids of confirmed and waiting reservations of slots that may hand on, move or close,
+    # in order of position.
+    on_slot: dict[UUID, list[UUID]] = field(default_factory=dict)
+    party_nos: dict[UUID, int] = field(default_factory=dict)
+    party_busy: dict[int, list[Busy]] = field(default_factory=dict)
+    # (slot, party) -> the live reservation that has it
+    live: dict[tuple[UUID, int], UUID] = field(default_factory=dict)
+    keys: dict[tuple[UUID, str], KeyUse] = field(default_factory=dict)
+
+    def party_conflict(self, nos: Iterable[int], span: tuple[int, int]) -> UUID | None:
+        """The reservation that has one of the parties at that time; None: all are free."""
+        for no in nos:
+            for lo, hi, owner in self.party_busy.get(no, ()):
+                if intervals.overlap((lo, hi), span):
+                    return owner
+        return None
+
+    def space_conflict(
+        self, leaves: Iterable[int], span: tuple[int, int], but: UUID | None = None
+    ) -> UUID | None:
+        """The slot that has one of the leaves at that time, other than ``but``."""
+        for leaf in leaves:
+            for lo, hi, owner in self.space_busy.get(leaf, ()):
+                if owner != but and intervals.overlap((lo, hi), span):
+                    return owner
+        return None
+
+
+class Decisions(Struct, kw_only=True):
+    """What is to be written, in one transaction, and answered after it.
+
+    Occupancies are (owner, number, from, to); frees name owners whose rows go first.
+    """
+
+    new_slots: dict[UUID, Slot] = field(default_factory=dict)
+    changed_slots: dict[UUID, Slot] = field(default_factory=dict)
+    restated_slots: set[UUID] = field(default_factory=set)  # more than their counters changed
+    freed_slots: set[UUID] = field(default_factory=set)
+    slot_occupancies: list[tuple[UUID, int, int, int]] = field(default_factory=list)
+    new_reservations: dict[UUID, Reservation] = field(default_factory=dict)
+    changed_reservations: dict[UUID, Reservation] = field(default_factory=dict)
+    freed_parties: set[tuple[UUID, int]] = field(default_factory=set)
+    party_occupancies: dict[tuple[UUID, int], tuple[int, int]] = field(default_factory=dict)
+    receipts: list[tuple[UUID, Receipt, dt.datetime]] = field(default_factory=list)
+    keys: list[KeyUse] = field(default_factory=list)
+    aliases: list[Alias] = field(default_factory=list)
+    facts: list[tuple[str, dt.datetime, AnyFact]] = field(default_factory=list)
+    audit: list[AuditEntry] = field(default_factory=list)
+    outcomes: list[Outcome] = field(default_factory=list)
+
+    def touch_slot(self, slot: Slot, at: dt.datetime) -> None:
+        """Count one more revision of the slot and have it written."""
+        slot.revision += 1
+        slot.updated_at = at
+        if slot.id not in self.new_slots:
+            self.changed_slots[slot.id] = slot
+
+    def restate_slot(self, slot: Slot, at: dt.datetime) -> None:
+        """As touch_slot, where what the venue stated or the status changed too."""
+        self.touch_slot(slot, at)
+        if slot.id not in self.new_slots:
+            self.restated_slots.add(slot.id)
+
+    def touch_reservation(self, reservation: Reservation, at: dt.datetime) -> None:
+        reservation.revision += 1
+        reservation.updated_at = at
+        if reservation.id not in self.new_reservations:
+            self.changed_reservations[reservation.id] = reservation
+
+    def tell(self, slot: Slot, at: dt.datetime, fact: AnyFact) -> None:
+        self.facts.append((slot.district, at, fact))

@@ -1,0 +1,274 @@
+"""Decisions, written set-based: one statement a table, whatever the size of the batch."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from openyard_calendars import intervals
+from openyard_platform import ids
+from openyard_platform.domain.reservations import Reservation
+from openyard_platform.domain.slots import Slot
+from openyard_platform.domain.state import Decisions
+
+
+class Collision(Exception):
+    """A constraint met what another transaction wrote first: reload and decide again."""
+
+
+_to_json = msgspec.json.Encoder(decimal_format="number").encode
+
+
+async def write(connection: Any, decisions: Decisions) -> None:
+    """Write everything but the position. ``connection``: in a transaction.
+
+    Raises:
+        Collision: a party or a space is taken after all; nothing may be kept.
+    """
+    await _slots(connection, decisions)
+    await _reservations(connection, decisions)
+    await _parties(connection, decisions)
+    await _receipts(connection, decisions)
+    await _told(connection, decisions)
+
+
+async def _slots(connection: Any, decisions: Decisions) -> None:
+    if decisions.new_slots:
+        slots = list(decisions.new_slots.values())
+        await connection.executemany(_INSERT_SLOT, [_slot_row(slot) for slot in slots])
+    if decisions.freed_slots:
+        await connection.execute(
+            "DELETE FROM slot_occupancy WHERE slot_id = ANY($1)", list(decisions.freed_slots)
+        )
+    changed = list(decisions.changed_slots.values())
+    counted = [slot for slot in changed if slot.id not in decisions.restated_slots]
+    restated = [slot for slot in changed if slot.id in decisions.restated_slots]
+    if restated:
+        await connection.executemany(_UPDATE_SLOT, [_slot_row(slot) for slot in restated])
+    if counted:
+        await connection.execute(
+            """UPDATE slot s SET taken = q.taken, waiting = q.waiting, decided = q.decided,
+                   revision = q.revision, updated_at = q.updated_at
+               FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int8[], $5::int8[],
+                           $6::timestamptz[])
+                   AS q (id, taken, waiting, decided, revision, updated_at)
+               WHERE s.id = q.id""",
+            [slot.id for slot in counted],
+            [slot.taken for slot in counted],
+            [slot.waiting for slot in counted],
+            [slot.decided for slot in counted],
+            [slot.revision for slot in counted],
+            [slot.updated_at for slot in counted],
+        )
+    if decisions.slot_occupancies:
+        ranges = [
+            (slot_id, *intervals.numbered(leaf, (lo, hi)))
+            for slot_id, leaf, lo, hi in decisions.slot_occupancies
+        ]
+        rows = await connection.fetch(
+            """INSERT INTO slot_occupancy (slot_id, during)
+               SELECT slot_id, int8range(lo, hi)
+               FROM unnest($1::uuid[], $2::int8[], $3::int8[]) AS q (slot_id, lo, hi) ORDER BY lo
+               ON CONFLICT DO NOTHING RETURNING 1""",
+            [row[0] for row in ranges],
+            [row[1] for row in ranges],
+            [row[2] for row in ranges],
+        )
+        if len(rows) < len(ranges):
+            raise Collision("A space is taken at that time.")
+
+
+async def _reservations(connection: Any, decisions: Decisions) -> None:
+    new = list(decisions.new_reservations.values())
+    if new:
+        await connection.execute(_INSERT_RESERVATIONS, *_columns(new))
+    changed = list(decisions.changed_reservations.values())
+    if changed:
+        await connection.execute(
+            """UPDATE reservation r SET status = q.status, held = q.held, skips = q.skips::jsonb,
+                   needs_reconfirm = q.needs_reconfirm, cancelled_by = q.cancelled_by,
+                   reason = q.reason, revision = q.revision, sequence = q.sequence,
+                   updated_at = q.updated_at
+               FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::bool[], $6::text[],
+                           $7::text[], $8::int[], $9::int[], $10::timestamptz[])
+                   AS q (id, status, held, skips, needs_reconfirm, cancelled_by, reason, revision,
+                         sequence, updated_at)
+               WHERE r.id = q.id""",
+            [one.id for one in changed],
+            [one.status for one in changed],
+            [one.held for one in changed],
+            _texts(one.skips for one in changed),
+            [one.needs_reconfirm for one in changed],
+            [one.cancelled_by for one in changed],
+            [one.reason for one in changed],
+            [one.revision for one in changed],
+            [one.sequence for one in changed],
+            [one.updated_at for one in changed],
+        )
+    if decisions.keys:
+        rows = await connection.fetch(
+            """INSERT INTO idempotency (account_id, key, fingerprint, reservation_id, created_at)
+               SELECT * FROM unnest($1::uuid[], $2::text[], $3::bytea[], $4::uuid[],
+                                    $5::timestamptz[])
+                   AS q (account_id, key, fingerprint, reservation_id, created_at)
+               ORDER BY account_id, key ON CONFLICT DO NOTHING RETURNING 1""",
+            [use.account_id for use in decisions.keys],
+            [use.key for use in decisions.keys],
+            [use.fingerprint for use in decisions.keys],
+            [use.reservation_id for use in decisions.keys],
+            [decisions.new_reservations[use.reservation_id].created_at for use in decisions.keys],
+        )
+        if len(rows) < len(decisions.keys):
+            raise Collision("An Idempotency-Key was used on another partition just now.")
+    if decisions.aliases:
+        await connection.executemany(
+            """INSERT INTO reservation_alias (id, account_id, reservation_id, created_at)
+               VALUES ($1, $2, $3, now()) ON CONFLICT DO NOTHING""",
+            [(alias.id, alias.account_id, alias.reservation_id) for alias in decisions.aliases],
+        )
+
+
+async def _parties(connection: Any, decisions: Decisions) -> None:
+    if decisions.freed_parties:
+        await connection.execute(
+            """DELETE FROM party_occupancy p
+               USING unnest($1::uuid[], $2::int[]) AS q (reservation_id, no)
+               WHERE p.party_no = q.no AND p.reservation_id = q.reservation_id""",
+            [reservation_id for reservation_id, _ in decisions.freed_parties],
+            [no for _, no in decisions.freed_parties],
+        )
+    if decisions.party_occupancies:
+        taken = sorted(decisions.party_occupancies.items(), key=lambda item: item[0][1])
+        ranges = [intervals.numbered(no, pair) for (_, no), pair in taken]
+        rows = await connection.fetch(
+            """INSERT INTO party_occupancy (reservation_id, party_no, during)
+               SELECT reservation_id, no, int8range(lo, hi)
+               FROM unnest($1::uuid[], $2::int[], $3::int8[], $4::int8[])
+                   AS q (reservation_id, no, lo, hi)
+               ON CONFLICT DO NOTHING RETURNING 1""",
+            [reservation_id for (reservation_id, _), _ in taken],
+            [no for (_, no), _ in taken],
+            [lo for lo, _ in ranges],
+            [hi for _, hi in ranges],
+        )
+        if len(rows) < len(taken):
+            raise Collision("A party is somewhere else at that time.")
+
+
+async def _receipts(connection: Any, decisions: Decisions) -> None:
+    if decisions.receipts:
+        await connection.executemany(
+            """INSERT INTO receipt (venue_id, id, status, slot_id, version, errors, created_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING""",
+            [
+                (
+                    venue_id,
+                    receipt.id,
+                    receipt.status,
+                    receipt.slot_id,
+                    receipt.version,
+                    msgspec.to_builtins(receipt.errors),
+                    at,
+                )
+                for venue_id, receipt, at in decisions.receipts
+            ],
+        )
+
+
+async def _told(connection: Any, decisions: Decisions) -> None:
+    """The facts for the bus and the entries of the audit log."""
+    if decisions.facts:
+        bodies = [_to_json(fact) for _, _, fact in decisions.facts]
+        tags = [fact.__struct_config__.tag for _, _, fact in decisions.facts]
+        await connection.execute(
+            """INSERT INTO outbox (event_id, subject, type, body, at)
+               SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],
+                                    $5::timestamptz[])""",
+            [ids.new() for _ in bodies],
+            [
+                f"fact.{district}.{'.'.join(str(tag).split('.')[1:3])}"
+                for (district, _, _), tag in zip(decisions.facts, tags, strict=True)
+            ],
+            tags,
+            [body.decode() for body in bodies],
+            [at for _, at, _ in decisions.facts],
+        )
+        await connection.execute("SELECT pg_notify('outbox', '')")
+    if decisions.audit:
+        await connection.execute(
+            """INSERT INTO audit (at, actor_id, action, subject_id, detail)
+               SELECT at, actor_id, action, subject_id, detail::jsonb
+               FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::uuid[], $5::text[])
+                   AS q (at, actor_id, action, subject_id, detail)""",
+            [entry.at for entry in decisions.audit],
+            [entry.actor_id for entry in decisions.audit],
+            [entry.action for entry in decisions.audit],
+            [entry.subject_id for entry in decisions.audit],
+            _texts(entry.detail for entry in decisions.audit),
+        )
+
+
+_SLOT_COLUMNS = (
+    *("id", "venue_id", "external_id", "version", "status", "space_id", "kind", "title"),
+    *("description", "programme", "series", "starts_at", "ends_at", "capacity", "exclusive"),
+    *("audiences", "party_min", "party_max", "chaperones_per", "adults_count", "opens_at"),
+    *("closes_at", "cancel_until_hours", "reason", "taken", "waiting", "decided", "revision"),
+    *("sequence", "created_at", "updated_at"),
+)
+_INSERT_SLOT = (
+    f"INSERT INTO slot ({', '.join(_SLOT_COLUMNS)}) "  # noqa: S608
+    f"VALUES ({', '.join(f'${n + 1}' for n in range(len(_SLOT_COLUMNS)))})"
+)
+_UPDATE_SLOT = (
+    "UPDATE slot SET "  # noqa: S608
+    + ", ".join(f"{name} = ${n + 1}" for n, name in enumerate(_SLOT_COLUMNS) if name != "id")
+    + " WHERE id = $1"
+)
+
+_INSERT_RESERVATIONS = """
+    INSERT INTO reservation (id, slot_id, account_id, holder_id, party_nos, seats, adults, held,
+        status, position, refusals, skips, note, revision, sequence, created_at, updated_at,
+        cancelled_by, reason)
+    SELECT id, slot_id, account_id, holder_id, party_nos::int[], seats, adults, held, status,
+        position, refusals::jsonb, skips::jsonb, note, revision, sequence, created_at, updated_at,
+        cancelled_by, reason
+    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::int[], $7::int[],
+        $8::int[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::int[],
+        $15::int[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[])
+    AS q (id, slot_id, account_id, holder_id, party_nos, seats, adults, held, status, position,
+        refusals, skips, note, revision, sequence, created_at, updated_at, cancelled_by, reason)
+"""
+
+
+def _texts(values: Iterable[object]) -> list[str]:
+    """Lists as JSON text: in an array of jsonb, a list would be taken for a further dimension."""
+    return [_to_json(value).decode() for value in values]
+
+
+def _slot_row(slot: Slot) -> tuple[Any, ...]:
+    return tuple(getattr(slot, name) for name in _SLOT_COLUMNS)
+
+
+def _columns(new: Sequence[Reservation]) -> tuple[list[Any], ...]:
+    return (
+        [one.id for one in new],
+        [one.slot_id for one in new],
+        [one.account_id for one in new],
+        [one.holder_id for one in new],
+        # An array of arrays would have to be rectangular: each party list travels as its text.
+        ["{" + ",".join(map(str, one.party_nos)) + "}" for one in new],
+        [one.seats for one in new],
+        [one.adults for one in new],
+        [one.held for one in new],
+        [one.status for one in new],
+        [one.position for one in new],
+        _texts(one.refusals for one in new),
+        _texts(one.skips for one in new),
+        [one.note for one in new],
+        [one.revision for one in new],
+        [one.sequence for one in new],
+        [one.created_at for one in new],
+        [one.updated_at for one in new],
+        [one.cancelled_by for one in new],
+        [one.reason for one in new],
+    )

@@ -1,0 +1,32 @@
+"""Spaces of venues, with the leaf spaces below each."""
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from openyard_platform.domain.slots import Space
+
+
+async def of_venues(connection: Any, venue_ids: Collection[UUID]) -> dict[tuple[UUID, str], Space]:
+    """Every space of these venues by (venue, key)."""
+    rows = await connection.fetch(
+        "SELECT id, no, organisation_id, key, parent_id FROM space WHERE organisation_id = ANY($1)",
+        list(venue_ids),
+    )
+    children: dict[UUID, list[Any]] = {}
+    for row in rows:
+        if row["parent_id"] is not None:
+            children.setdefault(row["parent_id"], []).append(row)
+    return {
+        (row["organisation_id"], row["key"]): Space(
+            id=row["id"], key=row["key"], leaves=tuple(sorted(_leaves(row, children)))
+        )
+        for row in rows
+    }
+
+
+def _leaves(row: Any, children: dict[UUID, list[Any]]) -> list[int]:
+    below = children.get(row["id"])
+    if not below:
+        return [row["no"]]
+    return [leaf for child in below for leaf in _leaves(child, children)]
