@@ -29,7 +29,7 @@ def build(seed: int, today: dt.date) -> City:
     return City(
         districts=DISTRICTS,
         organisations=all_of_them,
-        accounts=people.accounts(seed, all_of_them, today),
+        accounts=people.accounts(seed, all_of_them),
         study_groups=people.study_groups(seed, all_of_them),
         slots={each.key: programme.slots_of(seed, each, today) for each in offering(all_of_them)},
     )

@@ -1,6 +1,5 @@
 """Families, schools' and venues' staff, volunteers and supervisors, all without names."""
 
-import datetime as dt
 from uuid import UUID
 
 from msgspec import Struct
@@ -19,9 +18,11 @@ _PRIMARY, _MIDDLE = (1, 2, 3, 4, 5, 6), (7, 8, 9)
 
 
 class Child(Struct, frozen=True, kw_only=True):
+    """``age``: in the year the city is loaded."""
+
     id: UUID
     name: str
-    birth_year: int
+    age: int
     school_id: UUID
 
 
@@ -59,9 +60,9 @@ class Account(Struct, frozen=True, kw_only=True):
         return self.id
 
 
-def accounts(seed: int, city: tuple[Organisation, ...], today: dt.date) -> tuple[Account, ...]:
+def accounts(seed: int, city: tuple[Organisation, ...]) -> tuple[Account, ...]:
     """Everybody: families first, since most of what is tried out is tried as one."""
-    found = [_family(seed, ordinal, city, today) for ordinal in range(1, FAMILIES + 1)]
+    found = [_family(seed, ordinal, city) for ordinal in range(1, FAMILIES + 1)]
     found += [_staff(seed, school, Role.SCHOOL) for school in schools(city)]
     found += [_staff(seed, venue, Role.VENUE) for venue in offering(city)]
     found += [_volunteer(seed, ordinal) for ordinal in range(1, VOLUNTEERS + 1)]
@@ -80,7 +81,7 @@ def study_groups(seed: int, city: tuple[Organisation, ...]) -> tuple[StudyGroup,
     )
 
 
-def _family(seed: int, ordinal: int, city: tuple[Organisation, ...], today: dt.date) -> Account:
+def _family(seed: int, ordinal: int, city: tuple[Organisation, ...]) -> Account:
     label = f"{ordinal:03}"
     # Three of ten have one child, four have two, the others three.
     count = (1, 1, 1, 2, 2, 2, 2, 3, 3, 3)[number(seed, 10, "family", ordinal)]
@@ -92,11 +93,11 @@ def _family(seed: int, ordinal: int, city: tuple[Organisation, ...], today: dt.d
         name=f"演示家庭 {label}",
         role=Role.FAMILY,
         family_id=stable_id(seed, "family", ordinal),
-        children=tuple(_child(seed, ordinal, place, near, today) for place in range(count)),
+        children=tuple(_child(seed, ordinal, place, near) for place in range(count)),
     )
 
 
-def _child(seed: int, family: int, place: int, near: list[Organisation], today: dt.date) -> Child:
+def _child(seed: int, family: int, place: int, near: list[Organisation]) -> Child:
     # The first is 10 to 15 this year, each further one three years younger: all of school age.
     age = 10 + number(seed, 6, "child", family) - 3 * place
     stage = "middle" if age > 12 else "primary"  # noqa: PLR2004 - years of age
@@ -104,7 +105,7 @@ def _child(seed: int, family: int, place: int, near: list[Organisation], today: 
     return Child(
         id=stable_id(seed, "child", family, place),
         name=_CHILDREN[place],
-        birth_year=today.year - age,
+        age=age,
         school_id=fitting[number(seed, len(fitting), "school", family, place)].id,
     )
 

@@ -34,7 +34,7 @@ def test_children_are_of_school_age_and_go_to_a_school_of_the_city(demo):
 
     for family in of_role(demo, Role.FAMILY):
         for child in family.children:
-            assert 4 <= TODAY.year - child.birth_year <= 15
+            assert 4 <= child.age <= 15
             assert child.school_id in ids
 
 
