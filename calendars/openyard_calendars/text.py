@@ -12,6 +12,7 @@ _BREAKS = re.compile("\r\n|[\r\n\v\f\x1c-\x1e\x85\u2028\u2029]")
 _CONTROLS = re.compile("[\x00-\x08\x0e-\x1b\x1f\x7f-\x9f\ud800-\udfff]")
 _UNCLEAN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPECIAL = re.compile(r"[\\;,\n]")
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"\\": r"\\", ";": r"\;", ",": r"\,", "\n": r"\n"}
 _UNSAFE_IN_URI = re.compile(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")
 
@@ -29,6 +30,16 @@ def escape(value: str) -> str:
     if not _SPECIAL.search(cleaned):
         return cleaned
     return _SPECIAL.sub(lambda match: _ESCAPES[match.group()], cleaned)
+
+
+def unescape(value: str) -> str:
+    """What a TEXT value says, clean whatever it was."""
+    return clean(_ESCAPED.sub(_unescaped, value)) if "\\" in value else clean(value)
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    character = match.group(1)
+    return "\n" if character in "nN" else character
 
 
 def uri(value: str) -> str:

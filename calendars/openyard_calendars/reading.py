@@ -1,0 +1,196 @@
+"""A venue's .ics file as plain events; what we do not take over is named, with its reason."""
+
+import datetime as dt
+
+from msgspec import Struct, field
+
+from openyard_calendars import components, drafts, recurrence
+from openyard_calendars.components import Calendar
+from openyard_calendars.drafts import Body, Draft, When
+from openyard_calendars.unreadable import CannotRead, Unreadable
+
+MAX_BYTES = 5_000_000
+MAX_EVENTS = 5_000
+MAX_OCCURRENCES = 20_000  # of all series of a file together
+MAX_COST = 5_000_000  # of following its rules: about five seconds
+
+
+class ReadEvent(Struct, frozen=True, kw_only=True, tag="event"):
+    """One event, or one occurrence of a series. Times are in UTC.
+
+    ``recurrence_key``: which occurrence, by the start its series gives it; None: not of a series.
+    ``sequence``, ``changed_at``: the newest of its UID, since a change to a series may be written
+    down in any of its parts. ``status``: ``CONFIRMED`` or ``TENTATIVE``.
+    ``all_day``: from midnight to midnight in the event's zone.
+    """
+
+    uid: str
+    recurrence_key: str | None
+    summary: str
+    description: str
+    location: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    all_day: bool
+    status: str
+    sequence: int
+    changed_at: dt.datetime
+
+
+class _Series(Struct, kw_only=True):
+    """What came of one UID so far."""
+
+    uid: str
+    sequence: int
+    changed_at: dt.datetime
+    events: list[ReadEvent] = field(default_factory=list)
+    unreadable: list[Unreadable] = field(default_factory=list)
+    cost: int = 0
+
+    def refuse(self, reason: CannotRead) -> None:
+        self.unreadable.append(reason.of(self.uid))
+
+    def add(self, body: Body, start: When, key: str | None) -> None:
+        if start.all_day:
+            ends_at = start._replace(local=start.local + body.length).utc()
+        else:
+            ends_at = start.utc() + body.length
+        self.events.append(
+            ReadEvent(
+                uid=self.uid,
+                recurrence_key=key,
+                summary=body.summary,
+                description=body.description,
+                location=body.location,
+                starts_at=start.utc(),
+                ends_at=ends_at,
+                all_day=start.all_day,
+                status=body.status,
+                sequence=self.sequence,
+                changed_at=self.changed_at,
+            )
+        )
+
+
+def read(
+    data: bytes, *, zone: str | None = None, until: dt.datetime | None = None
+) -> list[ReadEvent | Unreadable]:
+    """Every event of a file, or the reason why not; never raises, whatever the bytes are.
+
+    ``zone``: what times without one mean where the file does not say it.
+    ``until``: how far series are followed; without it, those that never end are refused.
+    """
+    if len(data) > MAX_BYTES:
+        message = f"The file has {len(data):,} bytes; at most {MAX_BYTES:,} are read."
+        return [CannotRead("too_large", message).of("")]
+    calendars = components.split(data)
+    count = sum(len(calendar.components) for calendar in calendars)
+    if count > MAX_EVENTS:
+        message = f"The file has {count:,} components; at most {MAX_EVENTS:,} are read."
+        return [CannotRead("too_many_events", message).of("")]
+    found = [one for calendar in calendars for one in _drafts(calendar, zone)]
+    if not found:
+        return [CannotRead("no_events", "There is no event in it, or it is no calendar.").of("")]
+    unreadable = [one for one in found if isinstance(one, Unreadable)]
+    return [*unreadable, *_read_each([one for one in found if isinstance(one, Draft)], until)]
+
+
+def _drafts(calendar: Calendar, zone: str | None) -> list[Draft | Unreadable]:
+    context = drafts.context(calendar, zone)
+    found: list[Draft | Unreadable] = []
+    for component in calendar.components:
+        if component.name == "VTIMEZONE":
+            continue
+        try:
+            found.append(drafts.draft(component, context))
+        except CannotRead as error:
+            found.append(error.of(drafts.uid_of(component)))
+    return found
+
+
+def _read_each(found: list[Draft], until: dt.datetime | None) -> list[ReadEvent | Unreadable]:
+    by_uid: dict[str, list[Draft]] = {}
+    for draft in found:
+        by_uid.setdefault(draft.uid, []).append(draft)
+    results: list[ReadEvent | Unreadable] = []
+    cost = 0
+    for uid, group in by_uid.items():
+        try:
+            if cost > MAX_COST:
+                raise CannotRead("too_costly", "The rules of this file take too long.")  # noqa: TRY301
+            series = _series(uid, group, until)
+            cost += series.cost
+            if len(results) + len(series.events) > MAX_OCCURRENCES:
+                raise CannotRead("too_many_events", "The file gives too many occurrences.")  # noqa: TRY301
+        except CannotRead as error:
+            results.append(error.of(uid))
+        else:
+            results += [*series.events, *series.unreadable]
+    return results
+
+
+def _series(uid: str, group: list[Draft], until: dt.datetime | None) -> _Series:
+    """All that a file says under one UID.
+
+    Raises:
+        CannotRead: it cannot be trusted as a whole, or follows no rule of ours.
+    """
+    changed_at, sequence = max((draft.changed_at, draft.sequence) for draft in group)
+    series = _Series(uid=uid, changed_at=changed_at, sequence=sequence)
+    changes = _newest(series, group)
+    main = changes.pop("", None)
+    if main:
+        if isinstance(main.body, CannotRead):
+            raise main.body
+        starts = _starts(series, main.body, until)
+        alone = not changes and main.body.rule is None and not main.body.rdates
+        excluded = {moment.key() for moment in main.body.exdates}
+        for start in starts:
+            keys = {start.key(), start.day()}
+            if change := changes.pop(start.key(), None) or changes.pop(start.day(), None):
+                _add(series, change, start.key())
+            elif not keys & excluded:
+                series.add(main.body, start, None if alone else start.key())
+    for key, change in changes.items():
+        _add(series, change, key)
+    return series
+
+
+def _newest(series: _Series, group: list[Draft]) -> dict[str, Draft]:
+    """The newest draft of each occurrence by its key; the series itself has none."""
+    newest: dict[str, Draft] = {}
+    for draft in sorted(group, key=Draft.age):
+        if isinstance(draft.recurrence, CannotRead):
+            raise draft.recurrence
+        key = draft.recurrence.key() if draft.recurrence else ""
+        if key in newest:
+            series.refuse(CannotRead("superseded", "Another event of the same UID is newer."))
+        newest[key] = draft
+    return newest
+
+
+def _starts(series: _Series, body: Body, until: dt.datetime | None) -> list[When]:
+    zone = body.start.zone
+    if any(moment.all_day != body.start.all_day for moment in body.rdates):
+        raise CannotRead("dates_malformed", "Of DTSTART and RDATE, one is a day and one a time.")
+    times = {moment.utc().astimezone(zone).replace(tzinfo=None) for moment in body.rdates}
+    if body.rule:
+        horizon = until.astimezone(zone).replace(tzinfo=None) if until else None
+        followed = recurrence.starts(body.rule, body.start.local, horizon)
+        times.update(followed.times)
+        series.cost += followed.cost
+        if followed.cut:
+            series.refuse(CannotRead("beyond_horizon", f"Not followed after {until:%Y-%m-%d}."))
+    else:
+        times.add(body.start.local)
+    if not times:
+        raise CannotRead("no_occurrences", "The rule ends before the event starts.")
+    return [body.start._replace(local=local) for local in sorted(times)]
+
+
+def _add(series: _Series, draft: Draft, key: str) -> None:
+    """One occurrence that is written down by itself."""
+    if isinstance(draft.body, CannotRead):
+        series.refuse(draft.body)
+    else:
+        series.add(draft.body, draft.body.start, key)
