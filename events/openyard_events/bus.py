@@ -9,6 +9,7 @@ from typing import Any
 
 import nats.errors
 from nats.aio.client import Client
+from nats.errors import NoServersError
 from nats.js import JetStreamContext
 from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfig
 from nats.js.errors import NotFoundError
@@ -32,7 +33,7 @@ async def connect(
     login: tuple[str, str] | None = None,
     error_cb: ErrorCallback | None = None,
 ) -> Client:
-    """A connection that never gives up; ``url`` may carry the credentials.
+    """A connection that, once made, never gives up; ``url`` may carry the credentials.
 
     ``inbox``: prefix of the private inboxes; without it a random one of our own. ``login``: user
     and password, for those that hold characters an address cannot carry.
@@ -41,8 +42,12 @@ async def connect(
         nats.errors.Error: refused, e.g. wrong credentials.
         OSError: nobody listens there.
     """
+    failures: list[Exception] = []
 
     async def report(error: Exception) -> None:
+        if not client.is_connected and not client.is_reconnecting:
+            failures.append(error)
+            return
         # A forbidden publish or subscription shows nowhere else.
         _log.warning("%s: NATS: %s", name, str(error) or type(error).__name__)
         if error_cb is not None:
@@ -50,19 +55,30 @@ async def connect(
 
     client = Client()
     credentials = {} if login is None else {"user": login[0], "password": login[1]}
-    await client.connect(
-        url,
-        name=name,
-        error_cb=report,
-        # The default gives up after 60 tries and notices a black hole after six minutes.
-        max_reconnect_attempts=-1,
-        reconnect_time_wait=0.25,  # type: ignore[arg-type]
-        ping_interval=5,
-        max_outstanding_pings=2,
-        inbox_prefix=inbox or f"_INBOX_{secrets.token_hex(8)}",
-        pending_size=8 * 1024 * 1024,
-        **credentials,  # type: ignore[arg-type]
-    )
+    try:
+        await client.connect(
+            url,
+            name=name,
+            error_cb=report,
+            # Only for the start: with -1 it would try for ever and say nothing.
+            allow_reconnect=False,
+            max_reconnect_attempts=1,
+            reconnect_time_wait=0.25,  # type: ignore[arg-type]
+            # A black hole is noticed after 15 s; by default after six minutes.
+            ping_interval=5,
+            max_outstanding_pings=2,
+            inbox_prefix=inbox or f"_INBOX_{secrets.token_hex(8)}",
+            pending_size=8 * 1024 * 1024,
+            **credentials,  # type: ignore[arg-type]
+        )
+    except NoServersError as error:
+        await client.close()
+        raise (failures or [error])[-1] from error
+    except BaseException:
+        await client.close()
+        raise
+    # From now on it never gives up; by default it would after 60 tries.
+    client.options.update(allow_reconnect=True, max_reconnect_attempts=-1)
     return client
 
 
