@@ -16,8 +16,9 @@ from openyard_platform.store import spaces
 
 _SLOT = """s.id, s.venue_id, o.key AS venue_key, o.district_key AS district, s.external_id,
     s.version, s.status, s.space_id, s.kind, s.title, s.description, s.programme, s.series,
-    s.starts_at, s.ends_at, s.capacity, s.exclusive, s.audiences, s.party_min, s.party_max, s.chaperones_per,
-    s.adults_count, s.opens_at, s.closes_at, s.cancel_until_hours, s.reason, s.taken, s.waiting,
+    s.starts_at, s.ends_at, s.capacity, s.exclusive, s.audiences, s.party_min, s.party_max,
+    s.chaperones_per, s.adults_count, s.opens_at, s.closes_at, s.cancel_until_hours,
+    s.reason, s.taken, s.waiting,
     s.decided, s.revision, s.sequence, s.created_at, s.updated_at"""
 
 _RESERVATION = """r.id, r.slot_id, r.account_id, r.holder_id, r.party_nos, r.seats, r.adults,
@@ -40,15 +41,14 @@ async def load(connection: Any, asked: Sequence[Asked]) -> State:
     slot_ids = {command.slot_id for command in reserves}
     if cancels:
         slot_ids |= await _cancelled_slots(connection, cancels)
-    # Seats of these slots may be handed on, moved or ended: all who hold or await them count.
-    whole = slot_ids if cancels else set()
+        # Their seats may be handed on: who waits for them counts.
+        await _load_on_slots(connection, state, slot_ids, ["waitlisted"])
     if venues:
         await _load_offers(connection, state, venues)
-        known = {slot.id for slot in state.by_external.values()}
-        whole = whole | known
-        slot_ids |= known
-    if whole:
-        await _load_whole_slots(connection, state, whole)
+        stated = {slot.id for slot in state.by_external.values()}
+        # These may be moved or ended: who holds them counts as well.
+        await _load_on_slots(connection, state, stated, ["confirmed", "waitlisted"])
+        slot_ids |= stated
 
     refs = {ref for command in reserves for ref in command.parties}
     nos = {no for held in state.reservations.values() for no in held.party_nos}
@@ -140,15 +140,19 @@ async def _load_space_busy(
         state.slots[row["id"]] = _slot(row)
 
 
-async def _load_whole_slots(connection: Any, state: State, slot_ids: set[UUID]) -> None:
+async def _load_on_slots(
+    connection: Any, state: State, slot_ids: set[UUID], statuses: list[str]
+) -> None:
     rows = await connection.fetch(
         f"""SELECT {_RESERVATION} FROM reservation r WHERE r.slot_id = ANY($1)
-            AND r.status IN ('confirmed', 'waitlisted') ORDER BY r.slot_id, r.position""",  # noqa: S608
+            AND r.status = ANY($2) ORDER BY r.slot_id, r.position""",  # noqa: S608
         list(slot_ids),
+        statuses,
     )
+    for slot_id in slot_ids:
+        state.on_slot[slot_id] = []
     for row in rows:
-        reservation = _reservation(row)
-        state.reservations[reservation.id] = reservation
+        reservation = state.reservations.setdefault(row["id"], _reservation(row))
         state.on_slot.setdefault(reservation.slot_id, []).append(reservation.id)
         for no in reservation.party_nos:
             state.live[reservation.slot_id, no] = reservation.id

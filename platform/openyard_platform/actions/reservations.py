@@ -1,0 +1,186 @@
+"""What people do to reservations: ask the partition's decider, and wait a while for its answer."""
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from typing import Annotated
+from uuid import UUID
+
+import msgspec
+from msgspec import Meta, Struct
+
+from openyard_events import subjects
+from openyard_events.commands import AnyCommand, Cancel, Outcome, Reserve
+from openyard_events.gathering import Gatherer, NotConnected, StreamRefused
+from openyard_platform import ids
+from openyard_platform.domain.errors import Conflict, Invalid, NotFound, Refused, Unavailable
+from openyard_platform.domain.people import Actor, Role
+from openyard_platform.domain.requests import KEY_REUSED
+from openyard_platform.settings import Settings
+from openyard_platform.store import reservations as records
+
+_SLOTS_KEPT = 65_536
+
+
+class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What is asked for. ``children`` and ``study_group``: one's own, where they matter."""
+
+    slot_id: UUID
+    seats: Annotated[int, Meta(ge=1, le=10_000)]
+    adults: Annotated[int, Meta(ge=0, le=10_000)] = 0
+    children: Annotated[list[UUID], Meta(max_length=20)] | None = None
+    study_group: UUID | None = None
+    waitlist: bool = True
+    note: Annotated[str, Meta(max_length=500)] | None = None
+
+
+class Queued(Struct, frozen=True, kw_only=True):
+    """Accepted, and not yet decided. ``queue_ahead``: about how many come first."""
+
+    id: UUID
+    queue_ahead: int
+
+
+class Desk:
+    """Where one web process hands commands in. Knows the partition of each slot."""
+
+    def __init__(self, settings: Settings, gatherer: Gatherer) -> None:
+        self.settings = settings
+        self.gatherer = gatherer
+        self._partitions: OrderedDict[UUID, int] = OrderedDict()
+
+    async def partition_of(self, slot_id: UUID) -> int:
+        """The partition of the slot's venue, which never changes.
+
+        Raises:
+            NotFound: there is no such slot.
+        """
+        known = self._partitions.get(slot_id)
+        if known is not None:
+            return known
+        venues = await records.venue_of_slots([slot_id])
+        if slot_id not in venues:
+            raise NotFound("There is no such slot.")
+        partition = subjects.partition_of(venues[slot_id], self.settings.partitions)
+        self._partitions[slot_id] = partition
+        if len(self._partitions) > _SLOTS_KEPT:
+            self._partitions.popitem(last=False)
+        return partition
+
+    async def ask(self, partition: int, command: AnyCommand) -> Outcome | None:
+        """The decision; None when it takes longer than a request should wait.
+
+        Raises:
+            Unavailable: the command was not accepted; nothing will happen.
+        """
+        try:
+            future = self.gatherer.submit(partition, command)
+            async with asyncio.timeout(self.settings.decision_wait):
+                return await asyncio.shield(future)
+        except TimeoutError:
+            return None
+        except (NotConnected, StreamRefused) as error:
+            raise Unavailable("The line is closed just now. Please try again.") from error
+
+
+async def reserve(
+    desk: Desk, actor: Actor, wish: Wish, *, key: str | None, unix_ms: int
+) -> Outcome | Queued:
+    """Ask for seats. A repeated ``key`` with the same wish has the first one's outcome.
+
+    Raises:
+        NotFound: no such slot.
+        Invalid: a child or study group is not the actor's, or the key belongs to another wish.
+        Refused: with every code that applies.
+        Unavailable: not accepted.
+    """
+    partition = await desk.partition_of(wish.slot_id)
+    command = Reserve(
+        id=ids.mint_reservation(desk.settings.secret_key, actor.account_id, partition, unix_ms),
+        slot_id=wish.slot_id,
+        account_id=actor.account_id,
+        holder_id=actor.holder_id,
+        parties=await _parties(actor, wish),
+        audiences=actor.audiences,
+        seats=wish.seats,
+        adults=wish.adults,
+        waitlist=wish.waitlist,
+        note=wish.note,
+        key=key,
+        fingerprint=b"" if key is None else fingerprint(wish),
+    )
+    outcome = await desk.ask(partition, command)
+    if outcome is None:
+        return Queued(id=command.id, queue_ahead=desk.gatherer.queue_ahead(command.id))
+    return _checked(outcome)
+
+
+async def cancel(desk: Desk, actor: Actor, reservation_id: UUID) -> Outcome | Queued:
+    """Give one's own reservation back.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+        Refused: too late.
+        Unavailable: not accepted; it still stands.
+    """
+    known = await records.get(actor.holder_id, reservation_id)
+    if known is not None:
+        partition = await desk.partition_of(known.slot_id)
+    else:
+        minted = ids.minted_partition(desk.settings.secret_key, actor.account_id, reservation_id)
+        if minted is None or minted >= desk.settings.partitions:
+            raise NotFound("There is no such reservation.")
+        # Accepted and still in line: the cancellation stands behind it in the same line.
+        partition = minted
+    command = Cancel(
+        id=ids.new(),
+        reservation_id=reservation_id if known is None else known.id,
+        account_id=actor.account_id,
+        holder_id=actor.holder_id,
+    )
+    outcome = await desk.ask(partition, command)
+    if outcome is None:
+        ahead = desk.gatherer.queue_ahead(command.id)
+        return Queued(id=command.reservation_id, queue_ahead=ahead)
+    return _checked(outcome)
+
+
+def fingerprint(wish: Wish) -> bytes:
+    """The same for the same wish, however its JSON was written."""
+    return hashlib.blake2b(msgspec.msgpack.encode(wish), digest_size=16).digest()
+
+
+async def _parties(actor: Actor, wish: Wish) -> tuple[UUID, ...]:
+    """Who cannot be in two places: the named children, the study group, else who asks."""
+    if wish.children:
+        children = tuple(dict.fromkeys(wish.children))
+        family = actor.family_id
+        if family is None or len(await records.children_of(family, children)) < len(children):
+            raise Invalid("One of these children is not in your family.", code="child_unknown")
+        return children
+    if wish.study_group is not None:
+        school = actor.organisation_id if actor.role is Role.SCHOOL else None
+        if school is None or not await records.owns_study_group(school, wish.study_group):
+            raise Invalid("This study group is not your school's.", code="study_group_unknown")
+        return (wish.study_group,)
+    return (actor.family_id or actor.account_id,)
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    if outcome.status == "refused":
+        if any(refusal["code"] == KEY_REUSED for refusal in outcome.refusals):
+            raise Invalid(
+                "This Idempotency-Key was used for another request before.", code=KEY_REUSED
+            )
+        raise Refused(
+            "The reservation is not possible.",
+            refusals=outcome.refusals,
+            reservation=outcome.reservation_id,
+            position=outcome.position,
+        )
+    if outcome.status == "failed":
+        codes = {refusal["code"] for refusal in outcome.refusals}
+        if codes & {"slot_unknown", "reservation_unknown"}:
+            raise NotFound("There is no such slot or reservation.")
+        raise Conflict("This could not be decided; it was put aside.", code="failed")
+    return outcome

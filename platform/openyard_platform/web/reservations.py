@@ -1,0 +1,246 @@
+"""HTTP for reservations: ask, look, give back."""
+
+import datetime as dt
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Annotated, Any
+from uuid import UUID
+
+from litestar import Litestar, Request, Response, Router, delete, get, post
+from litestar.params import FromPath, FromQuery, HeaderParameter
+from msgspec import Struct
+
+from openyard_events.commands import Outcome
+from openyard_events.gathering import Gatherer
+from openyard_platform import clock, ids
+from openyard_platform.actions import reservations
+from openyard_platform.actions.reservations import Desk, Queued, Wish
+from openyard_platform.domain.errors import Invalid, NotFound, Refused
+from openyard_platform.settings import Settings
+from openyard_platform.store import reservations as records
+from openyard_platform.web import auth
+
+PATH = "/api/v1/reservations"
+_PAGE = 50
+
+
+class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The decision, as soon as it is known."""
+
+    id: UUID
+    status: str
+    position: int | None
+    slot_id: UUID | None
+    seats: int
+    adults: int = 0
+    waitlist_place: int | None = None
+    decided_at: dt.datetime | None = None
+
+
+class Requested(Struct, frozen=True, kw_only=True):
+    """Accepted; ``queue_ahead``: about how many are decided first."""
+
+    id: UUID
+    queue_ahead: int
+    status: str = "requested"
+
+
+class SlotOut(Struct, frozen=True, kw_only=True):
+    id: UUID
+    title: str
+    kind: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    venue: str
+    venue_name: str
+    address: str
+    space: str
+
+
+class ReservationOut(Struct, frozen=True, kw_only=True):
+    id: UUID
+    status: str
+    position: int
+    waitlist_place: int | None
+    seats: int
+    adults: int
+    refusals: list[dict[str, Any]]
+    needs_reconfirm: bool
+    cancelled_by: str | None
+    reason: str | None
+    note: str | None
+    created_at: dt.datetime
+    updated_at: dt.datetime
+    slot_id: UUID
+    slot: SlotOut
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """Newest first. ``next``: the ``before`` of the next page, where there is one."""
+
+    items: list[ReservationOut]
+    next: UUID | None
+
+
+@post(PATH, operation_id="reserve", opt=auth.LOGGED_IN, status_code=201)
+async def reserve(
+    request: Request[Any, Any, Any],
+    data: Wish,
+    idempotency_key: Annotated[
+        str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=200)
+    ] = None,
+) -> Response[Decided | Requested | ReservationOut]:
+    """Reserve seats: 201 decided, 202 accepted but not yet decided, 409 with refusals."""
+    actor = auth.current(request)
+    answer = await reservations.reserve(
+        desk(request),
+        actor,
+        data,
+        key=idempotency_key,
+        unix_ms=int(clock.now().timestamp() * 1000),
+    )
+    if isinstance(answer, Queued):
+        # The answer may have been lost on its way back: what is decided is in the database.
+        return await _as_it_stands(request, answer, status=201)
+    if answer.reservation_id != answer.id:
+        return await _as_it_stands(request, Queued(id=answer.id, queue_ahead=0), status=201)
+    return Response(
+        Decided(
+            id=answer.id,
+            status=answer.status,
+            position=answer.position,
+            slot_id=answer.slot_id,
+            seats=data.seats,
+            adults=data.adults,
+            waitlist_place=answer.waitlist_place,
+            decided_at=answer.decided_at,
+        ),
+        status_code=201,
+        headers={"Location": f"{PATH}/{answer.id}"},
+    )
+
+
+@get(PATH, operation_id="listReservations", opt=auth.LOGGED_IN)
+async def list_own(request: Request[Any, Any, Any], before: FromQuery[UUID | None] = None) -> Page:
+    rows = await records.page(auth.current(request).holder_id, before=before, limit=_PAGE + 1)
+    items = [_out(row) for row in rows[:_PAGE]]
+    return Page(items=items, next=items[-1].id if len(rows) > _PAGE else None)
+
+
+@get(PATH + "/{reservation_id:uuid}", operation_id="getReservation", opt=auth.LOGGED_IN)
+async def get_own(
+    request: Request[Any, Any, Any], reservation_id: FromPath[UUID]
+) -> Response[Decided | Requested | ReservationOut]:
+    """One's own: 200 decided, 202 still in line, 404 otherwise."""
+    actor = auth.current(request)
+    known = await records.get(actor.holder_id, reservation_id)
+    if known is not None:
+        return Response(_out(known))
+    settings = desk(request).settings
+    if ids.minted_partition(settings.secret_key, actor.account_id, reservation_id) is None:
+        raise NotFound("There is no such reservation.")
+    if await records.key_was_reused(actor.account_id, reservation_id):
+        raise Invalid(
+            "This Idempotency-Key was used for another request before.",
+            code="idempotency_key_reused",
+        )
+    ahead = desk(request).gatherer.queue_ahead(reservation_id)
+    return _requested(Queued(id=reservation_id, queue_ahead=ahead))
+
+
+@delete(
+    PATH + "/{reservation_id:uuid}",
+    operation_id="cancelReservation",
+    opt=auth.LOGGED_IN,
+    status_code=200,
+)
+async def cancel(
+    request: Request[Any, Any, Any], reservation_id: FromPath[UUID]
+) -> Response[Decided | Requested | ReservationOut]:
+    """Give seats or a place on the waiting list back."""
+    answer = await reservations.cancel(desk(request), auth.current(request), reservation_id)
+    if isinstance(answer, Queued):
+        return _requested(answer)
+    return await _as_it_stands(request, Queued(id=_id(answer), queue_ahead=0))
+
+
+@asynccontextmanager
+async def opened(app: Litestar) -> AsyncGenerator[None, None]:
+    """Put the desk of this process into ``app.state``; the connection to NATS stands there."""
+    settings: Settings = app.state.settings
+    connection = app.state.nats
+    instance = f"web-{secrets.token_hex(8)}"
+    gatherer = Gatherer(connection, connection.jetstream(), instance, settings.partitions)
+    await gatherer.start()
+    app.state.desk = Desk(settings, gatherer)
+    try:
+        yield
+    finally:
+        await gatherer.stop()
+
+
+def desk(request: Request[Any, Any, Any]) -> Desk:
+    made: Desk = request.app.state.desk
+    return made
+
+
+def _id(outcome: Outcome) -> UUID:
+    return outcome.reservation_id or outcome.id
+
+
+async def _as_it_stands(
+    request: Request[Any, Any, Any], queued: Queued, status: int = 200
+) -> Response[Decided | Requested | ReservationOut]:
+    known = await records.get(auth.current(request).holder_id, queued.id)
+    if known is None:
+        return _requested(queued)
+    if known.status == "refused":
+        raise Refused(
+            "The reservation is not possible.",
+            refusals=known.refusals,
+            reservation=known.id,
+            position=known.position,
+        )
+    return Response(_out(known), status_code=status, headers={"Location": f"{PATH}/{known.id}"})
+
+
+def _requested(queued: Queued) -> Response[Decided | Requested | ReservationOut]:
+    return Response(
+        Requested(id=queued.id, queue_ahead=queued.queue_ahead),
+        status_code=202,
+        headers={"Location": f"{PATH}/{queued.id}", "Retry-After": "1"},
+    )
+
+
+def _out(row: records.Reservation) -> ReservationOut:
+    return ReservationOut(
+        id=row.id,
+        status=row.status,
+        position=row.position,
+        waitlist_place=row.waitlist_place,
+        seats=row.seats,
+        adults=row.adults,
+        refusals=row.refusals,
+        needs_reconfirm=row.needs_reconfirm,
+        cancelled_by=row.cancelled_by,
+        reason=row.reason,
+        note=row.note,
+        created_at=row.created_at.astimezone(clock.SHANGHAI),
+        updated_at=row.updated_at.astimezone(clock.SHANGHAI),
+        slot_id=row.slot_id,
+        slot=SlotOut(
+            id=row.slot_id,
+            title=row.title,
+            kind=row.kind,
+            starts_at=row.starts_at.astimezone(clock.SHANGHAI),
+            ends_at=row.ends_at.astimezone(clock.SHANGHAI),
+            venue=row.venue_key,
+            venue_name=row.venue_name,
+            address=row.address,
+            space=row.space,
+        ),
+    )
+
+
+router = Router("/", route_handlers=[reserve, list_own, get_own, cancel])
