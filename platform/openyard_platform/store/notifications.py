@@ -1,0 +1,185 @@
+"""Messages to people: rows first; whatever sends them only reads and marks these."""
+
+import datetime as dt
+from collections.abc import Sequence
+from uuid import UUID
+
+from msgspec import Struct
+
+from openyard_platform.domain.notifications import Occasion
+from openyard_platform.store import engine
+
+
+class Claimed(Struct, frozen=True, kw_only=True):
+    """A message one process has for itself until its claim runs out. ``tries``: this one too."""
+
+    id: UUID
+    kind: str
+    email: str
+    tries: int
+    created_at: dt.datetime
+    title: str
+    venue: str
+    space: str
+    address: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    seats: int
+    adults: int
+    reason: str | None
+    slot_id: UUID
+    reservation_id: UUID
+
+
+class Item(Struct, frozen=True, kw_only=True):
+    """A message in somebody's inbox."""
+
+    id: UUID
+    kind: str
+    title: str
+    venue: str
+    space: str
+    address: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    seats: int
+    adults: int
+    reason: str | None
+    slot_id: UUID
+    reservation_id: UUID
+    created_at: dt.datetime
+    read_at: dt.datetime | None
+
+
+_SUBJECT = """
+s.title, o.name AS venue, p.name AS space, o.address, s.starts_at, s.ends_at,
+r.seats, r.adults, r.reason, n.slot_id, n.reservation_id
+"""
+_SUBJECT_TABLES = """
+JOIN reservation r ON r.id = n.reservation_id
+JOIN slot s ON s.id = r.slot_id
+JOIN organisation o ON o.id = s.venue_id
+JOIN space p ON p.id = s.space_id
+"""
+
+# An account that is gone needs no message, and must not hold up the others.
+_ADD = """
+INSERT INTO notification
+    (id, account_id, kind, reservation_id, slot_id, dedupe, state, next_try_at, created_at, sent_at)
+SELECT new.id, new.account_id, new.kind, new.reservation_id, new.slot_id, new.dedupe,
+       $7, $8::timestamptz, $8, CASE WHEN $7 = 'sent' THEN $8 END
+FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[])
+     AS new (id, account_id, kind, reservation_id, slot_id, dedupe)
+JOIN account a ON a.id = new.account_id
+ON CONFLICT (dedupe) DO NOTHING
+RETURNING id
+"""
+
+_INBOX = f"""
+SELECT n.id, n.kind, n.created_at, n.read_at, {_SUBJECT}
+FROM notification n {_SUBJECT_TABLES}
+WHERE n.account_id = $1
+  AND ($2::timestamptz IS NULL OR (n.created_at, n.id) < ($2, $3::uuid))
+ORDER BY n.created_at DESC, n.id DESC
+LIMIT $4
+"""  # noqa: S608 - made of constants
+
+# Moving next_try_at on is the claim: who comes a moment later finds the row not due, and if the
+# one who has it dies, it is due again.
+_CLAIM = f"""
+WITH mine AS (
+    UPDATE notification SET tries = tries + 1, next_try_at = $3
+    WHERE id = $1 AND state = 'pending' AND next_try_at <= $2
+    RETURNING *
+)
+SELECT n.id, n.kind, a.email, n.tries, n.created_at, {_SUBJECT}
+FROM mine n JOIN account a ON a.id = n.account_id {_SUBJECT_TABLES}
+"""  # noqa: S608 - made of constants
+
+
+async def add(
+    occasions: Sequence[tuple[UUID, Occasion]], now: dt.datetime, *, state: str
+) -> list[UUID]:
+    """Write those that are not there yet; returns the ids of the new ones, in order."""
+    rows = await engine.fetch(
+        _ADD,
+        [new for new, _ in occasions],
+        [one.account_id for _, one in occasions],
+        [one.kind.value for _, one in occasions],
+        [one.reservation_id for _, one in occasions],
+        [one.slot_id for _, one in occasions],
+        [one.dedupe for _, one in occasions],
+        state,
+        now,
+    )
+    return [row["id"] for row in rows]
+
+
+async def inbox(
+    account_id: UUID, before: tuple[dt.datetime, UUID] | None, limit: int
+) -> list[Item]:
+    rows = await engine.fetch(_INBOX, account_id, *(before or (None, None)), limit)
+    return [Item(**dict(row)) for row in rows]
+
+
+async def unread(account_id: UUID) -> int:
+    rows = await engine.fetch(
+        "SELECT count(*) AS n FROM notification WHERE account_id = $1 AND read_at IS NULL",
+        account_id,
+    )
+    return int(rows[0]["n"])
+
+
+async def mark_read(notification_id: UUID, account_id: UUID, now: dt.datetime) -> bool:
+    """Whether there is such a message of this account; read twice, the first time counts."""
+    rows = await engine.fetch(
+        "UPDATE notification SET read_at = coalesce(read_at, $3)"
+        " WHERE id = $1 AND account_id = $2 RETURNING 1",
+        notification_id,
+        account_id,
+        now,
+    )
+    return bool(rows)
+
+
+async def due(now: dt.datetime, limit: int) -> list[tuple[UUID, int]]:
+    """Ids and tries of what should be sent by now, the longest due first."""
+    rows = await engine.fetch(
+        "SELECT id, tries FROM notification WHERE state = 'pending' AND next_try_at <= $1"
+        " ORDER BY next_try_at, id LIMIT $2",
+        now,
+        limit,
+    )
+    return [(row["id"], row["tries"]) for row in rows]
+
+
+async def claim(notification_id: UUID, now: dt.datetime, until: dt.datetime) -> Claimed | None:
+    """Have the message for oneself ``until`` then; None: sent, not due, or another has it."""
+    row = await engine.fetch_one(_CLAIM, notification_id, now, until)
+    return None if row is None else Claimed(**dict(row))
+
+
+async def mark_sent(notification_id: UUID, now: dt.datetime) -> None:
+    await engine.fetch(
+        "UPDATE notification SET state = 'sent', sent_at = $2, error = NULL WHERE id = $1",
+        notification_id,
+        now,
+    )
+
+
+async def put_off(notification_id: UUID, until: dt.datetime, error: str) -> None:
+    """Not sent; try again later."""
+    await engine.fetch(
+        "UPDATE notification SET next_try_at = $2, error = $3 WHERE id = $1 AND state = 'pending'",
+        notification_id,
+        until,
+        error,
+    )
+
+
+async def give_up(notification_id: UUID, error: str) -> None:
+    await engine.fetch(
+        "UPDATE notification SET state = 'failed', error = $2 WHERE id = $1 AND state = 'pending'",
+        notification_id,
+        error,
+    )
