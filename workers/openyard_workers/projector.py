@@ -1,0 +1,180 @@
+"""The projector: independent readers of FACT that keep calendars and notifications up to date."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Protocol
+
+import asyncpg
+import msgspec
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from openyard_events import bus, subjects
+from openyard_events.contracts import AnyFact
+from openyard_events.reader import Delivered, OrderedReader, StreamReplaced
+from openyard_platform.settings import Settings
+from openyard_platform.store import engine, readers
+from openyard_platform.store.readers import Overtaken, Position
+from openyard_workers.consumers.feeds import Feeds
+from openyard_workers.consumers.notifier import Notifier
+from openyard_workers.dead_letters import bury
+from openyard_workers.jobs import queue
+from openyard_workers.outages import OUTAGE, pause
+
+_log = logging.getLogger(__name__)
+
+# So many facts share one transaction, and one rendering of the slot they speak of.
+_BATCH = 512
+_PATIENCE = 1.0  # seconds without facts after which the position is looked at again
+
+# What one fact's own contents can cause; it goes to the dead letters, its neighbours go on.
+_ITS_OWN_FAULT = (
+    ValueError,  # msgspec's errors are ValueErrors, too
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    asyncpg.DataError,
+    asyncpg.IntegrityConstraintViolationError,
+)
+
+_facts = msgspec.json.Decoder(AnyFact)
+
+
+class Consumer(Protocol):
+    """What is made of facts. ``name``: of its reader."""
+
+    name: str
+
+    async def apply(self, facts: Sequence[AnyFact]) -> None:
+        """Write what these facts lead to, inside the running transaction."""
+
+    async def settled(self) -> None:
+        """The transaction is committed: tell others. May be lost, so nothing may rest on it."""
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Project until ``stop`` is set."""
+    await engine.connect(settings.database_url, size=4, application="openyard projector")
+    nc = await bus.connect(settings.nats_url, name="projector")
+    valkey = queue.connect(settings.redis_url)
+    consumers: list[Consumer] = [Feeds(settings), Notifier(settings, valkey)]
+    try:
+        await bus.ensure_streams(nc.jetstream(), settings.partitions)
+        async with asyncio.TaskGroup() as group:
+            for consumer in consumers:
+                group.create_task(Projection(nc, consumer).serve(stop))
+    finally:
+        await valkey.aclose()
+        await nc.close()
+        await engine.disconnect()
+
+
+class Projection:
+    """One consumer and its own position: what holds up one does not hold up the other."""
+
+    def __init__(self, nc: Client, consumer: Consumer) -> None:
+        self._nc = nc
+        self._js: JetStreamContext = nc.jetstream(timeout=3)
+        self._consumer = consumer
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        """Read on until ``stop``; whatever is lost on the way is waited for."""
+        while not stop.is_set():
+            try:
+                await self._read(stop)
+            except (Overtaken, StreamReplaced) as error:
+                _log.info("%s: starting over: %r", self._consumer.name, error)
+                await pause(stop, 0.2)
+            except OUTAGE as error:
+                _log.warning("%s waits: %r", self._consumer.name, error)
+                await pause(stop, 0.5)
+            except Exception:  # noqa: BLE001 - a defect in one must not stop the other
+                _log.exception("%s: a defect; trying again", self._consumer.name)
+                await pause(stop, 2)
+
+    async def _read(self, stop: asyncio.Event) -> None:
+        info = await self._js.stream_info(subjects.FACT_STREAM)
+        position = await readers.stand(
+            self._consumer.name,
+            await bus.stream_created(self._js, subjects.FACT_STREAM),
+            info.state.last_seq,
+        )
+        reader = OrderedReader(
+            self._nc,
+            subjects.FACT_STREAM,
+            subjects.FACT_SUBJECTS,
+            position.sequence + 1,
+            batch=_BATCH,
+        )
+        _log.info("%s reads on from %d", self._consumer.name, position.sequence + 1)
+        try:
+            await reader.start()
+            while not stop.is_set():
+                messages = await reader.take(_BATCH, _PATIENCE)
+                if messages:
+                    position = await self.digest(position, messages)
+                elif await readers.load(position.name) != position:
+                    # Taken away to have everything projected anew, or moved by another process.
+                    raise Overtaken(position.name)
+        finally:
+            await reader.stop()
+
+    async def digest(self, position: Position, messages: Sequence[Delivered]) -> Position:
+        """Apply these messages in one transaction, or singly when one of them is bad.
+
+        Raises:
+            Overtaken: another process has applied them.
+        """
+        try:
+            return await self._apply(position, messages)
+        except OUTAGE:
+            raise
+        except _ITS_OWN_FAULT as error:
+            _log.warning("%s: a batch fails, one by one now: %r", self._consumer.name, error)
+        for message in messages:
+            position = await self._digest_alone(position, message)
+        return position
+
+    async def _digest_alone(self, position: Position, message: Delivered) -> Position:
+        try:
+            return await self._apply(position, [message])
+        except OUTAGE:
+            raise
+        except _ITS_OWN_FAULT as error:
+            async with engine.transaction():
+                after = await readers.advance(position, message.sequence)
+                await self._bury(message, error)
+            return after
+
+    async def _apply(self, position: Position, messages: Sequence[Delivered]) -> Position:
+        facts, unreadable = _decode(messages)
+        async with engine.transaction():
+            # First of all: it keeps a second projector out until this one is done.
+            after = await readers.advance(position, messages[-1].sequence)
+            if facts:
+                await self._consumer.apply(facts)
+            # Last of all: whatever fails before must not leave a second dead letter.
+            for message, error in unreadable:
+                await self._bury(message, error)
+        await self._consumer.settled()
+        return after
+
+    async def _bury(self, message: Delivered, error: Exception) -> None:
+        """Keep the fact aside, before its position is passed."""
+        reason = f"{subjects.FACT_STREAM} {message.sequence} {message.subject}: {error!r}"
+        _log.warning("%s: dead letter: %s", self._consumer.name, reason)
+        await bury(self._js, f"fact-{self._consumer.name}", message.data, reason)
+
+
+def _decode(
+    messages: Sequence[Delivered],
+) -> tuple[list[AnyFact], list[tuple[Delivered, Exception]]]:
+    facts: list[AnyFact] = []
+    unreadable: list[tuple[Delivered, Exception]] = []
+    for message in messages:
+        try:
+            facts.append(_facts.decode(message.data))
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            unreadable.append((message, error))
+    return facts, unreadable
