@@ -62,7 +62,7 @@ class Nats(Server):
         self.claim_port()
         self._write_configuration()
         self.process = processes.spawn(
-            processes.Child(
+            processes.Command(
                 arguments=[str(binary()), "--config", "nats.conf", "--pid", str(pid_file)],
                 directory=self.directory,
                 log=self.log,

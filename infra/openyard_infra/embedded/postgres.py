@@ -81,7 +81,7 @@ class Postgres(Server):
             self._clear(left, pid_file)
         self.claim_port()
         self.process = processes.spawn(
-            processes.Child(
+            processes.Command(
                 arguments=[str(binary("postgres")), "-D", str(self.data), *self._options()],
                 directory=self.data,
                 log=self.log,
@@ -156,7 +156,7 @@ class Postgres(Server):
         if self._user:
             os.chown(password, *self._user)
         process = processes.spawn(
-            processes.Child(
+            processes.Command(
                 arguments=[
                     *(str(binary("initdb")), "-D", str(draft), "-U", SUPERUSER),
                     *("--pwfile", str(password), "--auth", "scram-sha-256", "--encoding", "UTF8"),

@@ -24,7 +24,7 @@ class CannotStart(Exception):
     """Something outside the program is in the way; the message is one clear line."""
 
 
-class Child(Struct, frozen=True, kw_only=True):
+class Command(Struct, frozen=True, kw_only=True):
     """What to start and how."""
 
     arguments: Sequence[str]
@@ -37,27 +37,27 @@ class Child(Struct, frozen=True, kw_only=True):
     nice: int = 0
 
 
-def spawn(child: Child) -> subprocess.Popen[bytes]:
+def spawn(command: Command) -> subprocess.Popen[bytes]:
     """Start a child in a process group of its own, so that Ctrl-C reaches only us.
 
     Call from the main thread: the kernel takes the end of the calling thread for our death.
     """
-    uid, gid = child.user or (None, None)
-    with _opened_log(child.log) as output:
+    uid, gid = command.user or (None, None)
+    with _opened_log(command.log) as output:
         return subprocess.Popen(  # noqa: S603
-            child.arguments,
-            cwd=child.directory,
+            command.arguments,
+            cwd=command.directory,
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=None if child.environment is None else dict(child.environment),
-            pass_fds=child.keep,
+            env=None if command.environment is None else dict(command.environment),
+            pass_fds=command.keep,
             process_group=0,
             user=uid,
             group=gid,
             extra_groups=None if uid is None else [],
             # It runs after the change of user, which would clear the death signal again.
-            preexec_fn=_die_with_parent(os.getpid(), child.death, child.nice),  # noqa: PLW1509
+            preexec_fn=_die_with_parent(os.getpid(), command.death, command.nice),  # noqa: PLW1509
         )
 
 

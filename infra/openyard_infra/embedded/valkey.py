@@ -35,7 +35,7 @@ class Valkey(Server):
         self.claim_port()
         self._write_configuration()
         self.process = processes.spawn(
-            processes.Child(
+            processes.Command(
                 arguments=[str(binary()), "valkey.conf"],
                 directory=self.directory,
                 log=self.log,
