@@ -4,6 +4,8 @@ from pathlib import Path
 
 import rich_click as click
 
+from openyard_infra.bench.command import bench
+
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
 
 
@@ -122,6 +124,8 @@ def _home(text: str | None) -> tuple[int, int] | None:
         return int(first), int(second)
     raise click.BadParameter("write I/N with 0 <= I < N, e.g. 0/2", param_hint="--home")
 
+
+main.add_command(bench)
 
 if __name__ == "__main__":
     main()

@@ -40,20 +40,31 @@ async def _teach_json(connection: Any) -> None:
 
 
 DB = Engine({}, extensions=())
+_users: list[str] = []  # roles of this process that have the pool open
 
 
 async def connect(dsn: str, *, size: int = 8, application: str = "openyard") -> None:
-    """Open the pool of this process. ``size``: connections at most."""
+    """Open the pool of this process, or share the open one. ``size``: connections at most."""
+    _users.append(application)
+    if DB.pool is not None:
+        return
     DB.config = {
         "dsn": dsn,
         "server_settings": {**GUARDS, "application_name": application},
         "timeout": 10,
     }
-    await DB.start_connection_pool(min_size=1, max_size=size)
+    try:
+        await DB.start_connection_pool(min_size=1, max_size=size)
+    except BaseException:
+        _users.pop()
+        raise
 
 
 async def disconnect() -> None:
-    if DB.pool:
+    """Close the pool when its last user leaves."""
+    if _users:
+        _users.pop()
+    if DB.pool and not _users:
         # A connection in use by a cancelled task would keep close() waiting for ever.
         try:
             await asyncio.wait_for(DB.pool.close(), 3)

@@ -1,0 +1,89 @@
+"""The command line of the benchmarks, and how their results look."""
+
+import asyncio
+from typing import Any
+
+import msgspec
+import rich_click as click
+from rich.console import Console
+from rich.table import Table
+
+_CHOICES = ["rush", "spread"]
+
+
+@click.command()
+@click.argument("bench", type=click.Choice(_CHOICES))
+@click.option(
+    "--connections",
+    type=click.IntRange(1, 1024),
+    multiple=True,
+    default=(64, 256),
+    show_default=True,
+    help="Closed-loop connections; give it several times for several runs.",
+)
+@click.option("--parties", default=20_000, show_default=True, type=click.IntRange(100, 1_000_000))
+@click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 50))
+@click.option("--seconds", default=6.0, show_default=True, type=click.FloatRange(0.5, 120))
+@click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 32))
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+def bench(  # noqa: PLR0913 - each is an option of the command
+    bench: str,
+    connections: tuple[int, ...],
+    parties: int,
+    runs: int,
+    seconds: float,
+    workers: int,
+    as_json: bool,  # noqa: FBT001
+) -> None:
+    """Measure reservations on one slot (rush) or over 1,000 (spread), beside two baselines.
+
+    ``bare`` decodes and answers; ``row_lock`` decides in the request under SELECT … FOR UPDATE;
+    ``ours`` is the command path. All in one web process, with the same authentication and rules.
+    """
+    from openyard_infra.bench import run as running  # noqa: PLC0415 - heavy, and rarely wanted
+    from openyard_infra.bench.stack import BenchFailed  # noqa: PLC0415
+
+    options = running.Options(
+        bench=bench,
+        connections=list(connections),
+        parties=parties,
+        runs=runs,
+        seconds=seconds,
+        workers=workers,
+    )
+    console = Console(stderr=True)
+    try:
+        results = asyncio.run(running.run(options, console.print))
+    except BenchFailed as error:
+        raise click.ClickException(str(error)) from error
+    if as_json:
+        single = results[0] if len(results) == 1 else results
+        click.echo(msgspec.json.format(msgspec.json.encode(single)).decode())
+        return
+    for result in results:
+        Console().print(_table(result))
+
+
+def _table(result: dict[str, Any]) -> Table:
+    title = (
+        f"{result['bench']}, {result['connections']} connections, {result['slots']} slot(s) — "
+        f"{result['machine']}"
+    )
+    table = Table(title=title)
+    for column in ("way", "rate /s", "p50 ms", "p99 ms", "drain s", "CPU µs per decision"):
+        table.add_column(column, justify="left" if column == "way" else "right")
+    for way, one in result["runs"].items():
+        cpu = ", ".join(f"{role} {us}" for role, us in one["cpu_us"].items() if us)
+        table.add_row(
+            way,
+            f"{one['rate']:.0f}",
+            f"{one['p50_ms']:.1f}",
+            f"{one['p99_ms']:.1f}",
+            f"{one['drain_s']:.1f}",
+            cpu,
+        )
+    ratios = result["ratios"]
+    table.caption = (
+        f"ours / row lock {ratios['ours_to_row_lock']}, ours / bare {ratios['ours_to_bare']}"
+    )
+    return table

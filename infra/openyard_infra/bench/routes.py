@@ -1,0 +1,163 @@
+"""What our way is measured against, in the same web process, with the same authentication.
+
+``/bench/bare`` decodes and answers. ``/bench/row-lock`` decides in the request itself, under a row
+lock, with the same rules, writing the same rows: the way most systems do it.
+"""
+
+import datetime as dt
+from typing import Any
+
+import msgspec
+from litestar import Request, Response, post
+
+from openyard_calendars import intervals
+from openyard_events.commands import Outcome, Reserve
+from openyard_platform import clock, ids
+from openyard_platform.actions.reservations import Wish
+from openyard_platform.domain.deciding import decide
+from openyard_platform.domain.slots import Slot
+from openyard_platform.domain.state import Asked, Decisions, State
+from openyard_platform.store import engine
+from openyard_platform.web import auth
+from openyard_platform.web.reservations import Decided
+
+_to_json = msgspec.json.Encoder().encode
+
+
+@post("/bench/bare", opt=auth.LOGGED_IN, status_code=201, include_in_schema=False)
+async def bare(request: Request[Any, Any, Any], data: Wish) -> Response[Decided]:
+    """The limit of the web layer: nothing is decided."""
+    actor = auth.current(request)
+    return _told(Outcome(id=actor.account_id, status="confirmed", slot_id=data.slot_id), data)
+
+
+@post("/bench/row-lock", opt=auth.LOGGED_IN, status_code=201, include_in_schema=False)
+async def row_lock(request: Request[Any, Any, Any], data: Wish) -> Response[Decided]:
+    """``SELECT … FOR UPDATE``, the same rules, one writing statement, COMMIT: six round trips."""
+    actor = auth.current(request)
+    now = clock.now()
+    party = actor.family_id or actor.account_id
+    command = Reserve(
+        id=ids.new(),
+        slot_id=data.slot_id,
+        account_id=actor.account_id,
+        holder_id=actor.holder_id,
+        parties=(party,),
+        audiences=actor.audiences,
+        seats=data.seats,
+        adults=data.adults,
+        waitlist=data.waitlist,
+    )
+    async with engine.transaction() as connection:
+        state = await _load(connection, command)
+        decided = decide(state, [Asked(command, now)])
+        await _write(connection, decided, command, now)
+    return _told(decided.outcomes[0], data)
+
+
+async def _load(connection: Any, command: Reserve) -> State:
+    state = State()
+    party = command.parties[0]
+    no = await connection.fetchval("SELECT no FROM party WHERE ref = $1 FOR NO KEY UPDATE", party)
+    state.party_nos[party] = no
+    row = await connection.fetchrow(_LOCK_SLOT, command.slot_id)
+    slot = Slot(**dict(row))
+    state.slots[slot.id] = slot
+    for row in await connection.fetch(
+        """SELECT p.reservation_id, lower(p.during) AS lo, upper(p.during) AS hi, r.slot_id
+           FROM party_occupancy p JOIN reservation r ON r.id = p.reservation_id
+           WHERE p.party_no = $1
+           UNION ALL SELECT r.id, NULL, NULL, r.slot_id FROM reservation r
+           WHERE r.holder_id = $2 AND r.slot_id = $3 AND r.status = 'waitlisted'""",
+        no,
+        command.holder_id,
+        command.slot_id,
+    ):
+        state.live[row["slot_id"], no] = row["reservation_id"]
+        if row["lo"] is not None:
+            base = no << intervals.MINUTE_BITS
+            pair = (row["lo"] - base, row["hi"] - base)
+            state.party_busy.setdefault(no, []).append((*pair, row["reservation_id"]))
+    return state
+
+
+async def _write(connection: Any, decided: Decisions, command: Reserve, now: dt.datetime) -> None:
+    slot = decided.changed_slots[command.slot_id]
+    made = decided.new_reservations[command.id]
+    district, _, fact = decided.facts[0]
+    entry = decided.audit[0]
+    span = decided.party_occupancies.get((made.id, made.party_nos[0]))
+    lo, hi = (None, None) if span is None else intervals.numbered(made.party_nos[0], span)
+    verb = made.status
+    await connection.execute(
+        _WRITE,
+        made.id,
+        slot.id,
+        made.account_id,
+        made.holder_id,
+        made.party_nos,
+        made.seats,
+        made.adults,
+        made.held,
+        made.status,
+        made.position,
+        made.refusals,
+        now,
+        made.party_nos[0],
+        lo,
+        hi,
+        slot.taken,
+        slot.waiting,
+        slot.revision,
+        ids.new(),
+        f"fact.{district}.reservation.{verb}",
+        f"openyard.reservation.{verb}.v1",
+        _to_json(fact).decode(),
+        entry.action,
+        msgspec.to_builtins(entry.detail),
+    )
+
+
+def _told(outcome: Outcome, data: Wish) -> Response[Decided]:
+    return Response(
+        Decided(
+            id=outcome.id,
+            status=outcome.status,
+            position=outcome.position,
+            slot_id=outcome.slot_id,
+            seats=data.seats,
+            waitlist_place=outcome.waitlist_place,
+            decided_at=outcome.decided_at,
+        ),
+        status_code=201 if outcome.status != "refused" else 409,
+        headers={"Location": f"/api/v1/reservations/{outcome.id}"},
+    )
+
+
+_LOCK_SLOT = """
+    SELECT s.id, s.venue_id, o.key AS venue_key, o.district_key AS district, s.external_id,
+        s.version, s.status, s.space_id, s.kind, s.title, s.starts_at, s.ends_at, s.capacity,
+        s.exclusive, s.audiences, s.party_min, s.party_max, s.chaperones_per, s.adults_count,
+        s.opens_at, s.closes_at, s.cancel_until_hours, s.taken, s.waiting, s.decided, s.revision,
+        s.sequence, s.created_at, s.updated_at
+    FROM slot s JOIN organisation o ON o.id = s.venue_id WHERE s.id = $1 FOR NO KEY UPDATE OF s
+"""
+
+_WRITE = """
+    WITH made AS (
+        INSERT INTO reservation (id, slot_id, account_id, holder_id, party_nos, seats, adults,
+            held, status, position, refusals, created_at, updated_at)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+    ), placed AS (
+        INSERT INTO party_occupancy (reservation_id, party_no, during)
+        SELECT $1, $13, int8range($14, $15) WHERE $14::int8 IS NOT NULL
+    ), counted AS (
+        UPDATE slot SET taken = $16, waiting = $17, decided = $10, revision = $18, updated_at = $12
+        WHERE id = $2
+    ), told AS (
+        INSERT INTO outbox (event_id, subject, type, body, at) VALUES ($19, $20, $21, $22, $12)
+    )
+    INSERT INTO audit (at, actor_id, action, subject_id, detail) VALUES ($12, $3, $23, $1, $24)
+"""
+
+handlers = [bare, row_lock]

@@ -1,0 +1,189 @@
+"""``openyard bench rush|spread``: our way, the row lock per request, and the bare handler."""
+
+import asyncio
+import datetime as dt
+import os
+import platform
+import statistics
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import msgspec
+from msgspec import Struct, field
+
+from openyard_infra.bench import seed, stack
+from openyard_infra.bench.client import Plan, Summary
+from openyard_infra.bench.stack import BenchFailed
+
+WAYS = {"bare": "/bench/bare", "row_lock": "/bench/row-lock", "ours": "/api/v1/reservations"}
+_SLOTS = {"rush": 1, "spread": 1000}
+_VENUES = 64
+
+Say = Callable[[str], None]
+
+
+class Options(Struct, frozen=True, kw_only=True):
+    """``runs`` of ``seconds`` for each way and number of connections, interleaved."""
+
+    bench: str
+    connections: list[int]
+    parties: int = 20_000
+    runs: int = 5
+    seconds: float = 6.0
+    workers: int = 1
+
+
+class Measured(Struct, kw_only=True):
+    """One way at one number of connections, over all its runs."""
+
+    summaries: list[Summary] = field(default_factory=list)
+    drains: list[float] = field(default_factory=list)
+    cpu: dict[str, float] = field(default_factory=dict)
+
+    def told(self) -> dict[str, Any]:
+        count = sum(summary.count for summary in self.summaries)
+        return {
+            "rate": round(statistics.median(one.rate for one in self.summaries), 1),
+            "rates": [round(one.rate, 1) for one in self.summaries],
+            "p50_ms": round(statistics.median(one.p50_ms for one in self.summaries), 2),
+            "p99_ms": round(statistics.median(one.p99_ms for one in self.summaries), 2),
+            "drain_s": round(statistics.median(self.drains), 2),
+            "cpu_us": {
+                role: round(seconds * 1e6 / count) for role, seconds in sorted(self.cpu.items())
+            },
+            "answers": count,
+        }
+
+
+async def run(options: Options, say: Say) -> list[dict[str, Any]]:
+    """Start a stack, measure, stop it; one result for each number of connections.
+
+    Raises:
+        BenchFailed: the stack did not start, or an answer was not 201.
+    """
+    results = []
+    with stack.running(options.workers) as ready:
+        connection = await stack.database(ready["database_url"])
+        try:
+            say(f"{options.parties} accounts …")
+            await seed.people(connection, options.parties)
+            places = await seed.venues(connection, _VENUES)
+            await connection.execute("ANALYZE")
+            start = dt.datetime(2040, 1, 1, tzinfo=dt.UTC)
+            for connections in options.connections:
+                measured = {way: Measured() for way in WAYS}
+                for number in range(options.runs):
+                    for way in _order(number):
+                        # Each run has an hour of its own: nobody overlaps an earlier one.
+                        start += dt.timedelta(hours=2)
+                        slots = await seed.slots(
+                            connection, places, _SLOTS[options.bench], starts_at=start
+                        )
+                        await _one(options, ready, connection, connections, way, slots, measured)
+                        last = measured[way].summaries[-1]
+                        say(f"{connections} connections, {way}: {last.rate:.0f}/s")
+                results.append(_result(options, connections, measured))
+        finally:
+            await connection.close()
+    return results
+
+
+async def _one(  # noqa: PLR0913 - one run is made of all of it
+    options: Options,
+    ready: dict[str, Any],
+    connection: asyncpg.Connection,
+    connections: int,
+    way: str,
+    slots: list[Any],
+    measured: dict[str, Measured],
+) -> None:
+    address = urlsplit(ready["url"])
+    plan = Plan(
+        host=address.hostname or "127.0.0.1",
+        port=address.port or 80,
+        path=WAYS[way],
+        connections=connections,
+        seconds=options.seconds,
+        tokens=[seed.token(number) for number in range(options.parties)],
+        slots=[str(slot) for slot in slots],
+    )
+    before = stack.cpu_seconds(ready["pids"])
+    summary = await _client(plan)
+    if set(summary.statuses) != {"201"}:
+        raise BenchFailed(f"{way}: not only 201: {summary.statuses}")
+    drain = await stack.drained(connection)
+    after = stack.cpu_seconds(ready["pids"])
+    await _checked(connection, way, slots, summary)
+    one = measured[way]
+    one.summaries.append(summary)
+    one.drains.append(drain)
+    for role, seconds in after.items():
+        one.cpu[role] = one.cpu.get(role, 0.0) + seconds - before.get(role, 0.0)
+
+
+async def _checked(
+    connection: asyncpg.Connection, way: str, slots: list[Any], summary: Summary
+) -> None:
+    """What was answered is in the database, no more and no less."""
+    if way == "bare":
+        return
+    row = await connection.fetchrow(
+        """SELECT sum(taken) AS taken, (SELECT count(*) FROM reservation
+           WHERE slot_id = ANY($1) AND status = 'confirmed') AS confirmed
+           FROM slot WHERE id = ANY($1)""",
+        slots,
+    )
+    if not row["taken"] == row["confirmed"] == summary.count:
+        raise BenchFailed(f"{way}: {summary.count} answers, but {dict(row)} in the database")
+
+
+async def _client(plan: Plan) -> Summary:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "openyard_infra.bench.client",
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    out, _ = await process.communicate(msgspec.json.encode(plan))
+    if process.returncode != 0:
+        raise BenchFailed("The client failed.")
+    return msgspec.json.decode(out, type=Summary)
+
+
+def _order(number: int) -> list[str]:
+    """The ways, begun at another one each time."""
+    ways = list(WAYS)
+    shift = number % len(ways)
+    return ways[shift:] + ways[:shift]
+
+
+def _result(options: Options, connections: int, measured: dict[str, Measured]) -> dict[str, Any]:
+    runs = {way: one.told() for way, one in measured.items()}
+    return {
+        "bench": options.bench,
+        "connections": connections,
+        "machine": machine(),
+        "web_workers": options.workers,
+        "parties": options.parties,
+        "slots": _SLOTS[options.bench],
+        "runs": runs,
+        "ratios": {
+            "ours_to_row_lock": round(runs["ours"]["rate"] / runs["row_lock"]["rate"], 2),
+            "ours_to_bare": round(runs["ours"]["rate"] / runs["bare"]["rate"], 2),
+        },
+    }
+
+
+def machine() -> str:
+    model = ""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        lines = info.read_text("utf-8", "replace").splitlines()
+        model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
+    cores = len(os.sched_getaffinity(0))
+    return f"{cores} cores, {model}, {platform.system()}, Python {platform.python_version()}"

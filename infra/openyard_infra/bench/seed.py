@@ -1,0 +1,98 @@
+"""Accounts, venues and slots for the benchmarks, straight into the database."""
+
+import datetime as dt
+import hashlib
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from openyard_events import subjects
+from openyard_platform import ids
+
+UNLIMITED = 1_000_000
+
+
+def token(number: int) -> str:
+    return f"oy_bench{number:035d}"
+
+
+async def people(connection: asyncpg.Connection, count: int) -> None:
+    """``count`` family accounts, each with a party and a token."""
+    now = dt.datetime.now(dt.UTC)  # noqa: TID251 - an edge
+    families = [ids.new() for _ in range(count)]
+    accounts = [ids.new() for _ in range(count)]
+    await connection.execute(
+        """INSERT INTO family (id, name, created_at)
+           SELECT id, 'bench', $2 FROM unnest($1::uuid[]) AS q (id)""",
+        families,
+        now,
+    )
+    await connection.execute(
+        """INSERT INTO account (id, email, display_name, role, family_id, created_at)
+           SELECT id, 'bench-' || n || '@example.org', 'bench', 'family', family, $3
+           FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS q (id, family, n)""",
+        accounts,
+        families,
+        now,
+    )
+    await connection.execute(
+        "INSERT INTO party (ref) SELECT ref FROM unnest($1::uuid[]) AS q (ref)", families
+    )
+    await connection.execute(
+        """INSERT INTO api_token (id, token_hash, account_id, name, created_at)
+           SELECT id, hash, account, 'bench', $4
+           FROM unnest($1::uuid[], $2::bytea[], $3::uuid[]) AS q (id, hash, account)""",
+        [ids.new() for _ in range(count)],
+        [hashlib.sha256(token(number).encode()).digest() for number in range(count)],
+        accounts,
+        now,
+    )
+
+
+async def venues(connection: asyncpg.Connection, count: int) -> list[tuple[UUID, UUID]]:
+    """``count`` venues over all partitions: (venue, space) of each."""
+    await connection.execute(
+        "INSERT INTO district VALUES ('bench', '测试', 99) ON CONFLICT DO NOTHING"
+    )
+    made = []
+    for number in range(count):
+        venue, space = ids.new(), ids.new()
+        await connection.execute(
+            """INSERT INTO organisation (id, key, name, kind, district_key)
+               VALUES ($1, $2, 'bench', 'venue', 'bench')""",
+            venue,
+            subjects.token(f"bench-{number}"),
+        )
+        await connection.execute(
+            "INSERT INTO space (id, organisation_id, key, name) VALUES ($1, $2, 'hall', 'hall')",
+            space,
+            venue,
+        )
+        made.append((venue, space))
+    return made
+
+
+async def slots(
+    connection: asyncpg.Connection,
+    places: list[tuple[UUID, UUID]],
+    count: int,
+    *,
+    starts_at: dt.datetime,
+) -> list[UUID]:
+    """``count`` fresh slots of one hour from ``starts_at``, capacity without limit."""
+    made = [ids.new() for _ in range(count)]
+    rows: list[Any] = [places[number % len(places)] for number in range(count)]
+    await connection.execute(
+        """INSERT INTO slot (id, venue_id, external_id, version, status, space_id, kind, title,
+               starts_at, ends_at, capacity, created_at, updated_at)
+           SELECT id, venue, id::text, 1, 'open', space, 'access', 'bench', $4,
+               $4 + interval '1 hour', $5, now(), now()
+           FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS q (id, venue, space)""",
+        made,
+        [venue for venue, _ in rows],
+        [space for _, space in rows],
+        starts_at,
+        UNLIMITED,
+    )
+    return made
