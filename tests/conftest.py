@@ -14,6 +14,9 @@ from openyard_infra import migrations
 from openyard_infra.embedded.nats import Nats
 from openyard_infra.embedded.postgres import Postgres
 from openyard_infra.embedded.valkey import Valkey
+from tests.stack import stack
+
+__all__ = ["stack"]
 
 SECRET = uuid.uuid4().hex * 2
 VENUES = ("alpha", "beta", "gamma")
