@@ -13,6 +13,8 @@ from openyard_calendars.recurrence import FIRST_YEAR, LAST_YEAR, Rule
 from openyard_calendars.unreadable import CannotRead
 
 MAX_DATES = 1_000  # of RDATE and EXDATE together
+MAX_TITLE = 200  # longer texts are cut; a series would repeat them thousands of times
+MAX_TEXT = 4_000
 MAX_LENGTH = dt.timedelta(days=366)
 
 _NAMES = frozenset(
@@ -45,9 +47,12 @@ class When(NamedTuple):
     def day(self) -> str:
         return f"{self.local:%Y%m%d}"
 
-    def key(self) -> str:
-        """The same for the same occurrence, whatever zone it is written in."""
-        return self.day() if self.all_day else f"{self.utc():%Y%m%dT%H%M%SZ}"
+    def key(self, *, all_day: bool = False) -> str:
+        """The same for the same occurrence, whatever zone it is written in.
+
+        ``all_day``: of a series of whole days; some programs write a time even there.
+        """
+        return self.day() if all_day or self.all_day else f"{self.utc():%Y%m%dT%H%M%SZ}"
 
 
 class Context(Struct, frozen=True, kw_only=True):
@@ -160,9 +165,9 @@ def _body(properties: Properties, context: Context) -> Body | CannotRead:
             rule=_rule(properties, start),
             rdates=_dates(properties, "RDATE", context),
             exdates=_dates(properties, "EXDATE", context),
-            summary=_text(properties, "SUMMARY").strip(),
-            description=_text(properties, "DESCRIPTION").strip(),
-            location=_text(properties, "LOCATION").strip(),
+            summary=_cut(_text(properties, "SUMMARY"), MAX_TITLE),
+            description=_cut(_text(properties, "DESCRIPTION"), MAX_TEXT),
+            location=_cut(_text(properties, "LOCATION"), MAX_TITLE),
             status=status,
         )
     except CannotRead as error:
@@ -246,6 +251,11 @@ def _dates(properties: Properties, name: str, context: Context) -> list[When]:
         values = filter(None, found.value.split(","))
         dates += [_moment(value, found.parameters.get("TZID"), context) for value in values]
     return dates
+
+
+def _cut(value: str, most: int) -> str:
+    value = value.strip()
+    return value if len(value) <= most else value[: most - 1] + "…"
 
 
 def _sequence(properties: Properties) -> int:

@@ -4,22 +4,25 @@ import datetime as dt
 
 from msgspec import Struct, field
 
-from openyard_calendars import components, drafts, recurrence
+from openyard_calendars import components, drafts, occurrences
 from openyard_calendars.components import Calendar
 from openyard_calendars.drafts import Body, Draft, When
 from openyard_calendars.unreadable import CannotRead, Unreadable
 
 MAX_BYTES = 5_000_000
 MAX_EVENTS = 5_000
-MAX_OCCURRENCES = 20_000  # of all series of a file together
-MAX_COST = 5_000_000  # of following its rules: about five seconds
+MAX_OCCURRENCES = 10_000  # of all series of a file together
+MAX_LOOKED = 3_000_000  # days, in following its rules: some seconds
+
+
+_SUPERSEDED = CannotRead("superseded", "Another event of the same UID is newer.")
 
 
 class ReadEvent(Struct, frozen=True, kw_only=True, tag="event"):
     """One event, or one occurrence of a series. Times are in UTC.
 
     ``recurrence_key``: which occurrence, by the start its series gives it; None: not of a series.
-    ``sequence``, ``changed_at``: the newest of its UID, since a change to a series may be written
+    ``sequence``, ``changed_at``: the greatest of its UID, since a change to a series may be written
     down in any of its parts. ``status``: ``CONFIRMED`` or ``TENTATIVE``.
     ``all_day``: from midnight to midnight in the event's zone.
     """
@@ -45,7 +48,7 @@ class _Series(Struct, kw_only=True):
     changed_at: dt.datetime
     events: list[ReadEvent] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
-    cost: int = 0
+    looked: int = 0
 
     def refuse(self, reason: CannotRead) -> None:
         self.unreadable.append(reason.of(self.uid))
@@ -113,13 +116,13 @@ def _read_each(found: list[Draft], until: dt.datetime | None) -> list[ReadEvent 
     for draft in found:
         by_uid.setdefault(draft.uid, []).append(draft)
     results: list[ReadEvent | Unreadable] = []
-    cost = 0
+    looked = 0
     for uid, group in by_uid.items():
         try:
-            if cost > MAX_COST:
+            if looked > MAX_LOOKED:
                 raise CannotRead("too_costly", "The rules of this file take too long.")  # noqa: TRY301
             series = _series(uid, group, until)
-            cost += series.cost
+            looked += series.looked
             if len(results) + len(series.events) > MAX_OCCURRENCES:
                 raise CannotRead("too_many_events", "The file gives too many occurrences.")  # noqa: TRY301
         except CannotRead as error:
@@ -135,38 +138,63 @@ def _series(uid: str, group: list[Draft], until: dt.datetime | None) -> _Series:
     Raises:
         CannotRead: it cannot be trusted as a whole, or follows no rule of ours.
     """
-    changed_at, sequence = max((draft.changed_at, draft.sequence) for draft in group)
-    series = _Series(uid=uid, changed_at=changed_at, sequence=sequence)
-    changes = _newest(series, group)
-    main = changes.pop("", None)
+    series = _Series(
+        uid=uid,
+        changed_at=max(draft.changed_at for draft in group),
+        sequence=max(draft.sequence for draft in group),
+    )
+    mains = [draft for draft in group if draft.recurrence is None]
+    main = _newest(series, mains)
+    all_day = main is not None and isinstance(main.body, Body) and main.body.start.all_day
+    by_key: dict[str, list[Draft]] = {}
+    for draft in group:
+        if isinstance(draft.recurrence, CannotRead):
+            raise draft.recurrence
+        if draft.recurrence:
+            by_key.setdefault(draft.recurrence.key(all_day=all_day), []).append(draft)
+    changes = {key: newest for key, some in by_key.items() if (newest := _newest(series, some))}
     if main:
-        if isinstance(main.body, CannotRead):
-            raise main.body
-        starts = _starts(series, main.body, until)
-        alone = not changes and main.body.rule is None and not main.body.rdates
-        excluded = {moment.key() for moment in main.body.exdates}
-        for start in starts:
-            keys = {start.key(), start.day()}
-            if change := changes.pop(start.key(), None) or changes.pop(start.day(), None):
-                _add(series, change, start.key())
-            elif not keys & excluded:
-                series.add(main.body, start, None if alone else start.key())
+        changes = _follow(series, main, changes, until)
     for key, change in changes.items():
         _add(series, change, key)
     return series
 
 
-def _newest(series: _Series, group: list[Draft]) -> dict[str, Draft]:
-    """The newest draft of each occurrence by its key; the series itself has none."""
-    newest: dict[str, Draft] = {}
-    for draft in sorted(group, key=Draft.age):
-        if isinstance(draft.recurrence, CannotRead):
-            raise draft.recurrence
-        key = draft.recurrence.key() if draft.recurrence else ""
-        if key in newest:
-            series.refuse(CannotRead("superseded", "Another event of the same UID is newer."))
-        newest[key] = draft
-    return newest
+def _newest(series: _Series, drafts_of_one: list[Draft]) -> Draft | None:
+    for _ in drafts_of_one[1:]:
+        series.refuse(_SUPERSEDED)
+    # Of equally old ones the later in the file.
+    return max(reversed(drafts_of_one), key=Draft.age, default=None)
+
+
+def _follow(
+    series: _Series, main: Draft, changes: dict[str, Draft], until: dt.datetime | None
+) -> dict[str, Draft]:
+    """Add each occurrence, changed or not; returns the changes to none of them.
+
+    Raises:
+        CannotRead: the series itself is not taken over.
+    """
+    if isinstance(main.body, CannotRead):
+        raise main.body
+    alone = not changes and main.body.rule is None and not main.body.rdates
+    all_day = main.body.start.all_day
+    excluded = {moment.key(all_day=all_day) for moment in main.body.exdates}
+    left = dict(changes)
+    for start in _starts(series, main.body, until):
+        keys = {start.key(), start.day()}
+        if keys & excluded:
+            continue
+        change = left.pop(start.key(), None) or left.pop(start.day(), None)
+        if change:
+            _add(series, change, start.key())
+        else:
+            series.add(main.body, start, None if alone else start.key())
+    for key in [key for key, change in left.items() if change.sequence < main.sequence]:
+        # A newer series no longer has the occurrence that was changed.
+        series.refuse(_SUPERSEDED)
+        del left[key]
+    return left
 
 
 def _starts(series: _Series, body: Body, until: dt.datetime | None) -> list[When]:
@@ -176,9 +204,9 @@ def _starts(series: _Series, body: Body, until: dt.datetime | None) -> list[When
     times = {moment.utc().astimezone(zone).replace(tzinfo=None) for moment in body.rdates}
     if body.rule:
         horizon = until.astimezone(zone).replace(tzinfo=None) if until else None
-        followed = recurrence.starts(body.rule, body.start.local, horizon)
+        followed = occurrences.starts(body.rule, body.start.local, horizon)
         times.update(followed.times)
-        series.cost += followed.cost
+        series.looked += followed.looked
         if followed.cut:
             series.refuse(CannotRead("beyond_horizon", f"Not followed after {until:%Y-%m-%d}."))
     else:
