@@ -25,12 +25,23 @@ _FOLDERS = ("platform", "events", "workers", "calendars", "infra")
 
 
 class Mailbox:
-    """What the stack has sent; ``controller`` is a real SMTP server, which the fixture starts."""
+    """What the stack has sent, received by a real SMTP server between start and stop."""
 
     def __init__(self) -> None:
         self.messages: list[EmailMessage] = []
         self.port = free_port()
-        self.controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller: Controller | None = None
+
+    def start(self) -> None:
+        self._controller = Controller(self, hostname="127.0.0.1", port=self.port)
+        self._controller.start()
+
+    def stop(self) -> None:
+        """From now on mail cannot be delivered; ``start`` mends that."""
+        if self._controller is not None:
+            self._controller.stop()
+            self._controller.loop.close()
+            self._controller = None
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
         """Called by aiosmtpd."""
@@ -165,11 +176,11 @@ def stack() -> Iterator[Stack]:
     parent = Path(tempfile.mkdtemp(prefix="openyard-stack-"))
     parent.chmod(0o711)  # PostgreSQL's user has to pass when the tests run as root.
     running = Stack(parent / "data", "--demo")
-    running.mail.controller.start()
+    running.mail.start()
     try:
         yield running.start()
     finally:
         if running.process is not None and running.process.poll() is None:
             running.stop()
-        running.mail.controller.stop()
+        running.mail.stop()
         shutil.rmtree(parent, ignore_errors=True)
