@@ -4,7 +4,6 @@ import asyncio
 import datetime as dt
 from collections.abc import Callable
 
-import argon2
 from msgspec import Struct
 
 from openyard_events.contracts import Receipt, SlotOffered
@@ -12,9 +11,10 @@ from openyard_events.publisher import PublishingFailed, VenuePublisher
 from openyard_infra.demo import city, credentials, rows
 from openyard_infra.demo.city import SEED, City
 from openyard_infra.demo.stable import stable_id
+from openyard_platform import passwords
 from openyard_platform.clock import SHANGHAI
 from openyard_platform.settings import Settings
-from openyard_platform.store import engine
+from openyard_platform.store import audit, engine
 
 Progress = Callable[[str, int, int], None]
 
@@ -66,8 +66,7 @@ async def _load(settings: Settings, secret: str, today: dt.date, progress: Progr
     if await _marked(_LOADED) is None:
         # Of a load that was interrupted days ago, what is past by now is left out.
         published = await _publish(settings, made, today, progress)
-        at = dt.datetime.combine(today, dt.time(), SHANGHAI)
-        await _mark(_LOADED, at, {"today": today.isoformat(), "published": published})
+        await audit.record(_midnight(today), None, _LOADED, _MARK, published=published)
     return DemoSummary(
         organisations=len(made.organisations),
         accounts=len(made.accounts),
@@ -77,20 +76,16 @@ async def _load(settings: Settings, secret: str, today: dt.date, progress: Progr
 
 
 async def _insert(made: City, settings: Settings, secret: str, today: dt.date) -> None:
-    at = dt.datetime.combine(today, dt.time(), SHANGHAI)
-    # One hash for all of them: each costs some twenty milliseconds and as many megabytes.
-    password_hash = _hash(credentials.password(secret))
+    at = _midnight(today)
+    keys = rows.Keys(
+        secret=secret,
+        secret_key=settings.secret_key,
+        # One hash for all of them: each costs some twenty milliseconds and as many megabytes.
+        password_hash=passwords.hash_now(credentials.password(secret)),
+    )
     async with engine.transaction() as connection:
-        await rows.insert(
-            connection,
-            made,
-            SEED,
-            at,
-            secret=secret,
-            secret_key=settings.secret_key,
-            password_hash=password_hash,
-        )
-        await _mark(_BEGUN, at, {"today": today.isoformat(), "seed": SEED})
+        await rows.insert(connection, made, keys, at)
+        await audit.record(at, None, _BEGUN, _MARK, today=today.isoformat(), seed=SEED)
 
 
 async def _publish(settings: Settings, made: City, today: dt.date, progress: Progress) -> int:
@@ -151,18 +146,8 @@ class _Count:
         self._progress("slots", self.done, self.total)
 
 
-def _hash(password: str) -> str:
-    return argon2.PasswordHasher(time_cost=2, memory_cost=19_456, parallelism=1).hash(password)
-
-
-async def _mark(action: str, at: dt.datetime, detail: dict[str, object]) -> None:
-    await engine.fetch(
-        "INSERT INTO audit (at, action, subject_id, detail) VALUES ($1, $2, $3, $4)",
-        at,
-        action,
-        _MARK,
-        detail,
-    )
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time(), SHANGHAI)
 
 
 async def _marked(action: str) -> dict[str, str] | None:

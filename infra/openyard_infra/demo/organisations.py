@@ -2,11 +2,13 @@
 
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
 from openyard_infra.demo.districts import BY_KEY
 from openyard_infra.demo.spaces import Space, spaces_of
 from openyard_infra.demo.stable import number, stable_id
+from openyard_platform.domain.organisations import Kind
 
 
 class Organisation(Struct, frozen=True, kw_only=True):
@@ -15,7 +17,7 @@ class Organisation(Struct, frozen=True, kw_only=True):
     id: UUID
     key: str
     name: str
-    kind: str
+    kind: Kind
     category: str | None
     layout: str
     district: str
@@ -157,7 +159,7 @@ def _organisation(  # noqa: PLR0913 - one column of the tables above each
         id=stable_id(seed, "organisation", key),
         key=key,
         name=name,
-        kind=kind,
+        kind=msgspec.convert(kind, Kind),
         category=None if category == "-" else category,
         layout="" if layout == "-" else layout,
         district=district,
