@@ -1,0 +1,112 @@
+"""Commands gathered, accepted and answered over a real NATS server."""
+
+import asyncio
+import contextlib
+import uuid
+
+import pytest
+from nats.js.api import DiscardPolicy, StreamConfig
+
+from openyard_events import bus, commands, subjects
+from openyard_events.commands import Cancel, Outcome, Replies
+from openyard_events.gathering import Gatherer, NotConnected, StreamRefused
+
+
+def command() -> Cancel:
+    known = uuid.uuid4()
+    return Cancel(id=known, reservation_id=known, account_id=known, holder_id=known)
+
+
+@pytest.fixture
+async def line(nats):
+    """A connection, and partition 0's stream, empty."""
+    nc = await bus.connect(nats.url, name="test")
+    js = nc.jetstream()
+    with contextlib.suppress(Exception):
+        await js.delete_stream(subjects.command_stream(0))
+    await js.add_stream(
+        StreamConfig(
+            name=subjects.command_stream(0),
+            subjects=[subjects.command(0)],
+            discard=DiscardPolicy.NEW,
+            max_msgs=5,
+        )
+    )
+    yield nc, js
+    await js.delete_stream(subjects.command_stream(0))
+    await nc.close()
+
+
+@pytest.fixture
+async def gatherer(line):
+    nc, js = line
+    made = Gatherer(nc, js, f"test-{uuid.uuid4().hex[:8]}", 1)
+    await made.start()
+    yield made
+    await made.stop()
+
+
+async def batches(js) -> list[commands.CommandBatch]:
+    info = await js.stream_info(subjects.command_stream(0))
+    if not info.state.messages:
+        return []
+    return [
+        commands.decode_batch((await js.get_msg(subjects.command_stream(0), number)).data)
+        for number in range(info.state.first_seq, info.state.last_seq + 1)
+    ]
+
+
+async def stored(js, count: int) -> list[commands.CommandBatch]:
+    for _ in range(200):
+        found = await batches(js)
+        if sum(len(batch.commands) for batch in found) >= count:
+            return found
+        await asyncio.sleep(0.01)
+    raise AssertionError(f"Not {count} commands in the stream.")
+
+
+async def test_commands_of_one_tick_travel_as_one_message(line, gatherer):
+    asked = [command() for _ in range(20)]
+    for one in asked:
+        gatherer.submit(0, one)
+    found = await stored(line[1], 20)
+    assert len(found) == 1
+    assert found[0].commands == asked
+
+
+async def test_more_than_a_message_holds_goes_into_several_in_order(line, gatherer):
+    asked = [command() for _ in range(300)]
+    for one in asked:
+        gatherer.submit(0, one)
+    found = await stored(line[1], 300)
+    assert all(len(batch.commands) <= commands.MAX_COMMANDS for batch in found)
+    assert [one for batch in found for one in batch.commands] == asked
+
+
+async def test_an_answer_finds_the_one_who_asked(line, gatherer):
+    one, other = command(), command()
+    futures = [gatherer.submit(0, one), gatherer.submit(0, other)]
+    (batch,) = await stored(line[1], 2)
+    answers = [Outcome(id=other.id, status="cancelled"), Outcome(id=one.id, status="refused")]
+    replies = Replies(partition=0, sequence=1, outcomes=answers)
+    await line[0].publish(subjects.reply(batch.reply_to), commands.encode(replies))
+    assert [(await future).status for future in futures] == ["refused", "cancelled"]
+    assert gatherer.undecided == 0
+
+
+async def test_a_full_stream_refuses_and_says_so(line, gatherer):
+    nc, js = line
+    for _ in range(5):
+        await js.publish(subjects.command(0), b"x")
+    with pytest.raises(StreamRefused):
+        await gatherer.submit(0, command())
+    assert nc.is_connected
+
+
+async def test_without_a_connection_nothing_is_sent(nats, line):
+    nc = await bus.connect(nats.url, name="gone")
+    gatherer = Gatherer(nc, nc.jetstream(), "gone", 1)
+    await nc.close()
+    with pytest.raises(NotConnected):
+        gatherer.submit(0, command())
+    assert await batches(line[1]) == []
