@@ -1,0 +1,132 @@
+"""Slots in a CSV file, as spreadsheet programs write it, row by row."""
+
+import csv
+import datetime as dt
+import io
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from msgspec import Struct
+
+from openyard_events.contracts import PartyRule, SlotOffered
+
+_NESTED = [f"party.{field}" for field in PartyRule.__struct_fields__]
+_ORDER = [name for name in (*SlotOffered.__struct_fields__, *_NESTED) if name != "party"]
+COLUMNS = frozenset(_ORDER)
+
+_NUMBERS = {"version", "capacity", "cancel_until_hours"} | {
+    f"party.{field}" for field in ("min", "max", "chaperones_per")
+}
+_TRUTHS = {"exclusive", "party.adults_count"}
+_TIMES = {"starts_at", "ends_at", "opens_at", "closes_at"}
+_TRUTH = {
+    **dict.fromkeys(("true", "yes", "1", "是"), True),
+    **dict.fromkeys(("false", "no", "0", "否"), False),
+}
+_NUMBER = re.compile(r"[+-]?\d{1,18}", re.ASCII)
+_SEPARATORS = re.compile(r"[;|；、]")
+# What people and spreadsheets write; 2026/11/28 9:00 is how Excel in China saves a time.
+_LOCAL = re.compile(r"(\d{4})[-/](\d{1,2})[-/](\d{1,2})[ T](\d{1,2}):(\d\d)(?::(\d\d))?", re.ASCII)
+
+
+class Fault(Struct, frozen=True, kw_only=True):
+    """What keeps a line, or (line 1) the whole file, from being rows of slots."""
+
+    line: int
+    code: str
+    message: str
+
+
+class Record(Struct, frozen=True, kw_only=True):
+    """One row as the fields of a SlotOffered; empty cells are left out."""
+
+    line: int
+    fields: dict[str, Any]
+
+
+def records(data: bytes, zone: dt.tzinfo) -> list[Record | Fault]:
+    """The rows under the header row. ``zone``: of times that name none."""
+    text = _decoded(data)
+    if text is None:
+        message = "The file is neither UTF-8 nor GB18030: save it as CSV (UTF-8)."
+        return [Fault(line=1, code="not_text", message=message)]
+    first = text.partition("\n")[0]
+    delimiter = max(",;\t", key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    found: list[Record | Fault] = []
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        faults = list(_header_faults(header))
+        found += faults or _rows(reader, header, zone)
+    except csv.Error as error:
+        return [Fault(line=reader.line_num, code="malformed_csv", message=f"{error}.")]
+    return found
+
+
+def _rows(reader: Any, header: list[str], zone: dt.tzinfo) -> Iterator[Record | Fault]:
+    for row in reader:
+        if len(row) > len(header):
+            message = f"The row has {len(row)} cells under {len(header)} columns."
+            yield Fault(line=reader.line_num, code="too_many_cells", message=message)
+        elif any(cell.strip() for cell in row):
+            cells = {name: cell.strip() for name, cell in zip(header, row, strict=False)}
+            yield Record(line=reader.line_num, fields=_fields(cells, zone))
+
+
+def _decoded(data: bytes) -> str | None:
+    """Excel writes UTF-8 with a mark, or the code page of its machine, in China GB18030."""
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            return data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+    return None
+
+
+def _header_faults(header: list[str]) -> Iterator[Fault]:
+    for name in header:
+        if name not in COLUMNS:
+            message = f"There is no column {name[:80]!r}; those there are: {', '.join(_ORDER)}."
+            yield Fault(line=1, code="unknown_field", message=message)
+    for name in sorted({name for name in header if header.count(name) > 1}):
+        yield Fault(line=1, code="repeated_field", message=f"The column {name!r} is there twice.")
+    if not header:
+        yield Fault(line=1, code="empty", message="The file has no header row.")
+
+
+def _fields(cells: Mapping[str, str], zone: dt.tzinfo) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    for name, cell in cells.items():
+        if not cell:
+            continue
+        outer, _, inner = name.partition(".")
+        if inner:
+            fields.setdefault(outer, {})[inner] = _value(name, cell, zone)
+        else:
+            fields[name] = _value(name, cell, zone)
+    return fields
+
+
+def _value(name: str, cell: str, zone: dt.tzinfo) -> Any:
+    """What a cell says; as it stands where it cannot be read, for the contract to refuse."""
+    if name in _NUMBERS:
+        return int(cell) if _NUMBER.fullmatch(cell) else cell
+    if name in _TRUTHS:
+        return _TRUTH.get(cell.lower(), cell)
+    if name in _TIMES:
+        return _time(cell, zone)
+    if name == "audiences":
+        return [part.strip() for part in _SEPARATORS.split(cell) if part.strip()]
+    return cell
+
+
+def _time(cell: str, zone: dt.tzinfo) -> dt.datetime | str:
+    match = _LOCAL.fullmatch(cell)
+    if not match:
+        return cell
+    year, month, day, hour, minute, second = (int(number or 0) for number in match.groups())
+    try:
+        return dt.datetime(year, month, day, hour, minute, second, tzinfo=zone)
+    except ValueError:
+        return cell
