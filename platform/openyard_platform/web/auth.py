@@ -9,16 +9,15 @@ from litestar.connection import ASGIConnection
 from litestar.handlers.base import BaseRouteHandler
 from msgspec import Struct
 
-from openyard_platform import clock
 from openyard_platform.domain.errors import LogInNeeded, NotAllowed
 from openyard_platform.domain.people import Actor, Role
-from openyard_platform.store import accounts
 from openyard_platform.web import origins
 from openyard_platform.web.lookup import Lookup
 
 _log = logging.getLogger(__name__)
 
 Connection = ASGIConnection[Any, Any, Any, Any]
+Headers = Iterable[tuple[bytes, bytes]]
 
 TOKEN_PREFIX = "oy_"  # noqa: S105
 SESSION_PREFIX = "oys_"
@@ -95,40 +94,35 @@ def current(connection: Connection) -> Actor:
     return actor
 
 
-def credential(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
+def credential(headers: Headers) -> str | None:
     """The token in the Authorization header, else the session id in our cookie.
 
     A header that is there but holds no token of ours hides the cookie: a program that sends one
     means to be known by it.
     """
-    session = None
     for name, value in headers:
         if name == b"authorization":
             scheme, _, text = value.decode("latin-1").partition(" ")
             text = text.strip()
             is_ours = text.startswith(TOKEN_PREFIX) and len(text) <= _LONGEST
             return text if scheme.lower() == "bearer" and is_ours else None
-        if name == b"cookie" and session is None:
-            session = _session(value.decode("latin-1"))
-    return session
+    return session_of(headers)
 
 
-def _session(cookies: str) -> str | None:
-    for cookie in cookies.split(";"):
-        name, _, text = cookie.strip().partition("=")
-        if name == COOKIE and text.startswith(SESSION_PREFIX) and len(text) <= _LONGEST:
-            return text
+def session_of(headers: Headers) -> str | None:
+    """The session id in our cookie, if there is one that we may have issued."""
+    for name, value in headers:
+        if name == b"cookie":
+            for cookie in value.decode("latin-1").split(";"):
+                key, _, text = cookie.strip().partition("=")
+                if key == COOKIE and text.startswith(SESSION_PREFIX) and len(text) <= _LONGEST:
+                    return text
     return None
 
 
 def digest_of(text: str) -> bytes:
     """What is stored of a token or a session id."""
     return hashlib.sha256(text.encode()).digest()
-
-
-async def find(digests: list[bytes]) -> dict[bytes, Actor]:
-    """What Lookup asks the database."""
-    return await accounts.actors(digests, clock.now())
 
 
 async def revoke(connection: Connection, digests: list[bytes]) -> None:

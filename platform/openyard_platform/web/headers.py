@@ -27,7 +27,9 @@ async def add(message: Message, scope: Scope) -> None:
     own = list(message["headers"])
     state = scope["litestar_app"].state
     extra = _SECURE if state.settings.base_url.startswith("https:") else _ALWAYS
-    own.extend(extra)
+    # A route that is stricter about one of them has said so itself.
+    named = {name for name, _ in own}
+    own.extend(pair for pair in extra if pair[0] not in named)
     # What one person sees belongs into no shared cache (ASVS 14.3.2).
     if scope.get("actor") is not None and all(name != b"cache-control" for name, _ in own):
         own.append(_PRIVATE)

@@ -43,4 +43,4 @@ def is_own(headers: dict[bytes, bytes], base_url: str) -> bool:
     if text == f"{own.scheme}://{own.netloc}":
         return True
     # Reached under another name, e.g. localhost: a foreign page cannot choose our Host.
-    return urlsplit(text).netloc.encode("latin-1") == headers.get(b"host", b"")
+    return urlsplit(text).netloc.encode("latin-1") == headers.get(b"host") != b""

@@ -1,5 +1,6 @@
 """What one web process holds open while it runs: database, bus, Valkey, looked-up accounts."""
 
+import asyncio
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -8,17 +9,19 @@ from nats.aio.msg import Msg
 from redis.asyncio import Redis
 
 from openyard_events import bus
+from openyard_platform.passwords import Hasher
 from openyard_platform.settings import Settings
 from openyard_platform.store import engine
 from openyard_platform.web import auth
 from openyard_platform.web.lookup import Lookup
+from openyard_platform.web.usage import Usage
 
 _VALKEY_PATIENCE = 1.0
 
 
 @asynccontextmanager
 async def opened(app: Litestar) -> AsyncGenerator[None, None]:
-    """Put ``nats``, ``valkey`` and ``lookup`` into ``app.state``; the pool is the engine's own.
+    """Put ``nats``, ``valkey``, ``lookup`` and ``hasher`` into ``app.state``.
 
     Raises:
         OSError, asyncpg's or NATS's errors: a server cannot be reached at the start.
@@ -35,8 +38,13 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
             socket_connect_timeout=_VALKEY_PATIENCE,
         )
         stack.push_async_callback(valkey.aclose)
-        lookup = Lookup(auth.find)
+        usage = Usage()
+        lookup = Lookup(usage.find)
         stack.push_async_callback(lookup.close)
+        writing = asyncio.create_task(usage.run())
+        stack.push_async_callback(_end, writing)
+        hasher = Hasher()
+        stack.callback(hasher.close)
 
         async def on_revoked(message: Msg) -> None:
             size = auth.DIGEST_BYTES
@@ -47,4 +55,10 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
         app.state.nats = connection
         app.state.valkey = valkey
         app.state.lookup = lookup
+        app.state.hasher = hasher
         yield
+
+
+async def _end(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
