@@ -275,6 +275,22 @@ def audience_list(audiences: list[str] | None) -> str:
     return "、".join(AUDIENCES.get(name, name) for name in audiences)
 
 
+def party_rules(party: Any, exclusive: bool) -> str:  # noqa: FBT001 - a property of the slot
+    """How large a party may be, in words; ``party`` has min, max and chaperones_per."""
+    rules = []
+    if exclusive:
+        rules.append("整场只接待一组")
+    if party.min is not None and party.max is not None:
+        rules.append(f"每次 {party.min}–{party.max} 人")
+    elif party.max is not None:
+        rules.append(f"每次最多 {party.max} 人")
+    elif party.min is not None:
+        rules.append(f"每次至少 {party.min} 人")
+    if party.chaperones_per:
+        rules.append(f"每 {party.chaperones_per} 人至少 1 位成人陪同")
+    return "，".join(rules) + "。" if rules else ""
+
+
 def _word(name: str, value: Any) -> str:
     if value is None:
         return ""

@@ -193,7 +193,7 @@ def decode_cursor(cursor: str) -> tuple[dt.datetime, UUID]:
         micros, raw = _CURSOR.unpack(packed)
         return _EPOCH + dt.timedelta(microseconds=micros), UUID(bytes=raw)
     except (ValueError, binascii.Error, struct.error, OverflowError) as error:
-        raise Invalid("翻页标记无效，请从第一页重新开始。", code="cursor_invalid") from error
+        raise Invalid("The cursor is none of ours.", code="cursor_invalid") from error
 
 
 def _literal(word: str) -> str:

@@ -1,6 +1,7 @@
 """Live seats: one subscription a process, told on to every open page as server-sent events."""
 
 import asyncio
+import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -9,7 +10,7 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
-import structlog
+from litestar import Litestar
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 from nats.aio.client import Client
@@ -31,7 +32,7 @@ RETRY_AFTER = 30
 _OF_SLOTS = "openyard.slot."
 _SLOT_CLOSED = "openyard.slot.closed.v1"
 
-log = structlog.get_logger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class _Heard(Struct, frozen=True, kw_only=True):
@@ -97,7 +98,7 @@ class Hub:
             try:
                 fact = _facts.decode(message.data)
             except msgspec.MsgspecError as error:
-                log.warning("fact_unreadable", subject=message.subject, error=str(error))
+                _log.warning("cannot read a fact on %s: %s", message.subject, error)
                 return
             self._tell_fact(fact)
 
@@ -143,7 +144,7 @@ class Hub:
             try:
                 await self.sweep()
             except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
-                log.warning("live_sweep_failed", error=str(error))
+                _log.warning("cannot read the seats of watched slots: %s", error)
 
     def close(self) -> None:
         """Send every reader home: the server waits for open responses before it stops."""
@@ -155,9 +156,9 @@ class Hub:
     def check_room(self, address: str) -> None:
         """Raises Unavailable or TooMany where no further reader fits."""
         if self._closing or self.readers >= PER_PROCESS:
-            raise Unavailable("实时余位暂时繁忙，请稍后再试。", retry_after=RETRY_AFTER)
+            raise Unavailable("Too many live readers here.", retry_after=RETRY_AFTER)
         if self._addresses[address] >= PER_ADDRESS:
-            raise TooMany("同一网络打开的实时余位太多，请稍后再试。", retry_after=RETRY_AFTER)
+            raise TooMany("Too many live readers from your address.", retry_after=RETRY_AFTER)
 
     @contextmanager
     def reading(self, seats: Seats, address: str) -> Iterator[tuple[_Channel, _Reader]]:
@@ -188,7 +189,7 @@ class Stream:
         del scope
         known = await slots.seats([self.slot_id])
         if not known:
-            raise NotFound("没有这个场次。")
+            raise NotFound("There is no such slot.")
         with self.hub.reading(known[0], self.address) as (channel, reader):
             # What was told while the reader was not registered yet is in the second reading.
             for seats in await slots.seats([self.slot_id]):
@@ -197,7 +198,7 @@ class Stream:
             try:
                 await self._run(channel, reader, send)
             except TimeoutError:
-                log.info("live_reader_dropped", slot_id=str(self.slot_id))
+                _log.info("dropped a slow live reader of slot %s", self.slot_id)
             finally:
                 leaving.cancel()
 
@@ -231,7 +232,6 @@ _START: dict[str, Any] = {
         (b"cache-control", b"no-store"),
         # A buffering proxy would keep the seats to itself.
         (b"x-accel-buffering", b"no"),
-        (b"x-content-type-options", b"nosniff"),
     ],
 }
 
@@ -266,13 +266,14 @@ async def _until_disconnected(receive: Receive, reader: _Reader) -> None:
 
 
 @asynccontextmanager
-async def running(nc: Client) -> AsyncGenerator[Hub, None]:
-    """A hub that hears and sweeps; on the way out every reader is sent home."""
+async def opened(app: Litestar) -> AsyncGenerator[None, None]:
+    """Put a hub that hears and sweeps into ``app.state.live``; needs ``app.state.nats``."""
     hub = Hub()
-    await hub.hear(nc)
+    await hub.hear(app.state.nats)
     sweeping = asyncio.create_task(hub.keep_sweeping())
+    app.state.live = hub
     try:
-        yield hub
+        yield
     finally:
         hub.close()
         sweeping.cancel()

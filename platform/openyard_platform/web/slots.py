@@ -15,10 +15,10 @@ from msgspec import Meta, Struct, field
 from openyard_events.contracts import Audience, SlotKind
 from openyard_platform import clock
 from openyard_platform.domain import words
-from openyard_platform.domain.errors import Invalid, NotFound
+from openyard_platform.domain.errors import Invalid, NotAllowed, NotFound
 from openyard_platform.store import slots as records
 from openyard_platform.store.slots import Search, Slot
-from openyard_platform.web import live
+from openyard_platform.web import auth, live, origins
 
 State = Literal["open", "not_yet_open", "closed", "started", "full", "withdrawn"]
 
@@ -144,6 +144,9 @@ async def one(slot_id: FromPath[UUID]) -> SlotOut:
 @get("/{slot_id:uuid}/live", operation_id="WatchSlot", media_type="text/event-stream")
 async def watch(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> ASGIApp:
     """Server-sent events: ``snapshot``, then ``update`` whenever the seats change."""
+    headers = dict(request.scope["headers"])
+    if not origins.is_own(headers, request.app.state.settings.base_url):
+        raise NotAllowed("Another site may not open live seats.", code="foreign_origin")
     hub: live.Hub = request.app.state.live
     address = request.client.host if request.client else ""
     hub.check_room(address)
@@ -154,7 +157,7 @@ async def load(slot_id: UUID) -> Slot:
     """The slot, or NotFound."""
     slot = await records.find(slot_id)
     if slot is None:
-        raise NotFound("没有这个场次，它可能已被撤下。")
+        raise NotFound("There is no such slot.")
     return slot
 
 
@@ -167,15 +170,15 @@ def read_search(request: Request[Any, Any, Any]) -> SearchIn:
     given: dict[str, str] = {}
     for name, value in request.query_params.multi_items():
         if name in given:
-            raise Invalid(f"查询参数 {name} 只能给一次。", code="parameter_repeated")
+            raise Invalid(f"The parameter {name} was given twice.", code="parameter_repeated")
         if value != "":
             given[name] = value
     try:
         asked = msgspec.convert(given, SearchIn, strict=False)
     except msgspec.ValidationError as error:
-        raise Invalid(f"查询参数有误：{error}", code="parameter_invalid") from error
+        raise Invalid(f"A parameter is wrong: {error}", code="parameter_invalid") from error
     if asked.category is not None and asked.category not in words.CATEGORIES:
-        raise Invalid("没有这种资源类别。", code="parameter_invalid")
+        raise Invalid("There is no such category.", code="parameter_invalid")
     return asked
 
 
@@ -183,7 +186,7 @@ def wanted(asked: SearchIn, now: dt.datetime) -> Search:
     since = now if asked.since is None else _instant(asked.since, "from")
     until = None if asked.until is None else _instant(asked.until, "to")
     if until is not None and until <= since:
-        raise Invalid("结束时间（to）要晚于开始时间（from）。", code="parameter_invalid")
+        raise Invalid("``to`` must be later than ``from``.", code="parameter_invalid")
     return Search(
         since=since,
         until=until,
@@ -265,12 +268,16 @@ def _instant(text: str, name: str) -> dt.datetime:
             moment = moment.replace(tzinfo=clock.SHANGHAI)
     except ValueError as error:
         raise Invalid(
-            f"{name} 应是日期（2026-11-28）或带时区的时间（2026-11-28T09:00+08:00）。",
+            f"{name} is neither a day (2026-11-28) nor a time with offset.",
             code="parameter_invalid",
         ) from error
     if moment.tzinfo is None or not _FIRST_YEAR <= moment.year <= _LAST_YEAR:
-        raise Invalid(f"{name} 要带时区，年份在 2000 到 2100 之间。", code="parameter_invalid")
+        raise Invalid(
+            f"{name} needs an offset and a year from 2000 to 2100.", code="parameter_invalid"
+        )
     return moment
 
 
-router = Router("/api/v1/slots", route_handlers=[search, one, watch], tags=["slots"])
+router = Router(
+    "/api/v1/slots", route_handlers=[search, one, watch], tags=["slots"], opt=auth.PUBLIC
+)

@@ -1,0 +1,60 @@
+"""All pages in one router, and the files they need in another."""
+
+from litestar import Router
+from litestar.datastructures import CacheControlHeader
+from litestar.static_files import create_static_files_router
+
+from openyard_platform.web import auth
+from openyard_platform.web.pages import (
+    accounts,
+    browse,
+    calendar,
+    errors,
+    family,
+    notifications,
+    rendering,
+    reservations,
+    slot,
+)
+
+# Its address changes with its content (``?v=``), so it may be kept for ever.
+_FOR_EVER = CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
+
+router = Router(
+    "/",
+    route_handlers=[
+        browse.home,
+        browse.index,
+        slot.show,
+        slot.reserve,
+        reservations.index,
+        reservations.show,
+        reservations.cancel,
+        calendar.show,
+        calendar.code,
+        calendar.rotate,
+        notifications.index,
+        notifications.mark_read,
+        accounts.login_form,
+        accounts.login,
+        accounts.logout_form,
+        accounts.logout,
+        accounts.signup_form,
+        accounts.signup,
+        accounts.verify,
+        accounts.mine,
+        family.index,
+        family.add,
+        family.remove,
+    ],
+    opt=auth.PUBLIC | errors.OPT,
+    include_in_schema=False,
+)
+
+static_files = create_static_files_router(
+    "/static",
+    directories=[rendering.STATIC],
+    cache_control=_FOR_EVER,
+    opt=auth.PUBLIC,
+    include_in_schema=False,
+)

@@ -1,0 +1,193 @@
+"""One slot: what it is, how full it is, and the form that asks for seats."""
+
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, Response, get, post
+from litestar.params import FromPath
+from msgspec import Struct
+
+from openyard_platform import clock, ids
+from openyard_platform.actions import children, reservations
+from openyard_platform.actions.reservations import Queued, Wish
+from openyard_platform.domain import words
+from openyard_platform.domain.errors import Invalid, Refused
+from openyard_platform.domain.people import Actor, Role
+from openyard_platform.store import reservations as records
+from openyard_platform.store import slots as catalogue
+from openyard_platform.store import study_groups
+from openyard_platform.store.slots import Search, Slot
+from openyard_platform.web import auth
+from openyard_platform.web.pages import forms, rendering
+from openyard_platform.web.pages.forms import Form
+from openyard_platform.web.reservations import desk
+from openyard_platform.web.slots import SlotOut, load, present
+
+_OTHERS = 4
+_LONGEST_NOTE = 200
+_MOST_SEATS = 10_000
+_USUAL_FAMILY = 2  # one grown-up and one child
+
+
+class Booking(Struct, frozen=True, kw_only=True):
+    """What the form shows for this person on this slot.
+
+    ``adults``: whether to ask for them. ``single``: there is nothing to count.
+    """
+
+    adults: bool
+    single: bool
+    values: dict[str, Any]
+    children: list[Any]
+    study_groups: list[Any]
+    key: str
+
+
+@get("/slots/{slot_id:uuid}")
+async def show(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> Response[str]:
+    return await _page(request, await load(slot_id))
+
+
+@post("/slots/{slot_id:uuid}/reserve", status_code=200, opt=auth.LOGGED_IN)
+async def reserve(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> Response[Any]:
+    """Ask for seats; a refusal comes back with the form as it was filled in."""
+    slot = await load(slot_id)
+    form = await forms.read(request)
+    wish = _wish(slot, form)
+    if wish is None:
+        return await _page(request, slot, form=form, status_code=422)
+    try:
+        answer = await reservations.reserve(
+            desk(request),
+            auth.current(request),
+            wish,
+            key=_key(form),
+            unix_ms=int(clock.now().timestamp() * 1000),
+        )
+    except Refused as error:
+        refusals = error.parameters["refusals"]
+        return await _page(request, slot, form=form, refusals=refusals, status_code=409)
+    except Invalid as error:
+        refusals = [{"code": error.code}]
+        return await _page(request, slot, form=form, refusals=refusals, status_code=422)
+    reservation_id = answer.id if isinstance(answer, Queued) else answer.reservation_id
+    return rendering.go(f"/my/reservations/{reservation_id or answer.id}")
+
+
+def _key(form: Form) -> str:
+    """The form's own key: tapping twice asks once. Where it is missing, each tap counts."""
+    given = form.id("key")
+    return f"page-{given or ids.new()}"
+
+
+def _wish(slot: Slot, form: Form) -> Wish | None:
+    """What the form asks for; None with ``form.errors`` where it cannot be understood."""
+    wish = Wish(
+        slot_id=slot.id,
+        seats=form.number("seats", 1, _MOST_SEATS),
+        adults=form.number("adults", 0, _MOST_SEATS, default=0),
+        children=form.ids("children") or None,
+        study_group=form.id("study_group"),
+        waitlist=form.ticked("waitlist"),
+        note=form.text("note")[:_LONGEST_NOTE] or None,
+    )
+    if wish.children and wish.seats < len(wish.children):
+        form.errors["seats"] = "人数不能少于所选孩子的人数。"
+    return None if form.errors else wish
+
+
+async def _page(
+    request: Request[Any, Any, Any],
+    slot: Slot,
+    *,
+    form: Form | None = None,
+    refusals: list[dict[str, Any]] | None = None,
+    status_code: int = 200,
+) -> Response[str]:
+    now = clock.now()
+    actor = await auth.actor_of(request)
+    shown = present(slot, now)
+    own = None if actor is None else await records.live_on(actor.holder_id, slot.id)
+    return await rendering.page(
+        request,
+        "slot.html",
+        {
+            "slot": shown,
+            "own": own,
+            "obstacle": None if actor is None else _obstacle(actor, shown),
+            "booking": await _booking(actor, shown, form) if actor and not own else None,
+            "errors": {} if form is None else form.errors,
+            "refusals": refusals or [],
+            "others": await _others(slot),
+        },
+        status_code=status_code,
+    )
+
+
+async def _booking(actor: Actor, slot: SlotOut, form: Form | None) -> Booking | None:
+    if _obstacle(actor, slot):
+        return None
+    asks_adults = (
+        actor.role is Role.SCHOOL
+        or slot.party.chaperones_per is not None
+        or slot.party.adults_count
+    )
+    return Booking(
+        adults=asks_adults and slot.kind != "shift",
+        single=slot.kind == "shift" or slot.party.max == 1,
+        values=_usual(actor, slot) if form is None else _as_typed(form),
+        children=await children.read(actor, clock.now()) if actor.family_id else [],
+        study_groups=(
+            await study_groups.of_school(actor.organisation_id)
+            if actor.role is Role.SCHOOL and actor.organisation_id
+            else []
+        ),
+        key=str(ids.new()),
+    )
+
+
+def _obstacle(actor: Actor, slot: SlotOut) -> str | None:
+    """What no filling in of the form can change."""
+    allowed = ["volunteer"] if slot.kind == "shift" else slot.audiences
+    if allowed is not None and not set(actor.audiences) & set(allowed):
+        return words.sentence({"code": "audience_not_allowed", "audiences": allowed})
+    if slot.state == "closed":
+        return words.sentence({"code": "booking_closed", "closes_at": slot.closes_at})
+    return {
+        "withdrawn": words.sentence({"code": "slot_cancelled"}),
+        "started": words.sentence({"code": "slot_started"}),
+    }.get(slot.state)
+
+
+def _usual(actor: Actor, slot: SlotOut) -> dict[str, Any]:
+    usual = {Role.FAMILY: _USUAL_FAMILY, Role.SCHOOL: 40}.get(actor.role, 1)
+    most = slot.party.max if slot.party.max is not None else slot.capacity
+    seats = forms.clamp(usual, slot.party.min, most)
+    per = slot.party.chaperones_per
+    return {
+        "seats": seats,
+        "adults": -(-seats // per) if per else 0,
+        "children": [],
+        "study_group": None,
+        "waitlist": True,
+        "note": "",
+    }
+
+
+def _as_typed(form: Form) -> dict[str, Any]:
+    return {
+        "seats": form.text("seats", default="1"),
+        "adults": form.text("adults", default="0"),
+        "children": form.ids("children"),
+        "study_group": form.id("study_group"),
+        "waitlist": form.ticked("waitlist"),
+        "note": form.text("note"),
+    }
+
+
+async def _others(slot: Slot) -> list[SlotOut]:
+    """Others of the same venue and kind that still have seats."""
+    now = clock.now()
+    wanted = Search(since=now, venue=slot.venue.key, kind=slot.kind, seats=slot.party_min or 1)
+    found = await catalogue.search(wanted, limit=_OTHERS + 1)
+    return [present(each, now) for each in found.slots if each.id != slot.id][:_OTHERS]
