@@ -143,17 +143,19 @@ async def ensure_streams(js: JetStreamContext, partitions: int) -> None:
         except NotFoundError:
             await js.add_stream(wanted)
             continue
-        if _differs(wanted, info.config):
+        if differences(wanted, info.config):
             _log.info("%s: configuration differs, updating it", wanted.name)
             # The number of replicas is the operator's.
             await js.update_stream(wanted.evolve(num_replicas=info.config.num_replicas))
 
 
-def _differs(wanted: StreamConfig, found: StreamConfig) -> bool:
-    for name, value in vars(wanted).items():
-        if value is not None and (getattr(found, name) or 0) != (value or 0):
-            return True
-    return False
+def differences(wanted: StreamConfig, found: StreamConfig) -> list[str]:
+    """The settings in which a stream is not as it should be."""
+    return [
+        name
+        for name, value in vars(wanted).items()
+        if value is not None and (getattr(found, name) or 0) != (value or 0)
+    ]
 
 
 async def stream_created(js: JetStreamContext, stream: str) -> dt.datetime:

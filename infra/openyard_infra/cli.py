@@ -4,6 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
+from openyard_infra import operators
 from openyard_infra.bench.command import bench
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -114,6 +115,16 @@ def jobs() -> None:
     from openyard_workers.jobs import worker as role  # noqa: PLC0415
 
     raise SystemExit(roles.run("jobs", role.run))
+
+
+for _command in (
+    operators.migrate,
+    operators.doctor,
+    operators.account,
+    operators.venue,
+    operators.openapi,
+):
+    main.add_command(_command)
 
 
 def _home(text: str | None) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ import uvloop
 from msgspec import Struct
 
 from openyard_events import bus
-from openyard_infra import children, keys, migrations, roles
+from openyard_infra import children, migrations, roles, running
 from openyard_infra.demo import ready
 from openyard_infra.directory import Directory
 from openyard_infra.embedded import processes
@@ -168,7 +168,7 @@ class Stack:
             "OPENYARD_DATABASE_URL": self._postgres.url,
             "OPENYARD_NATS_URL": self._nats.url,
             "OPENYARD_REDIS_URL": self._valkey.url,
-            "OPENYARD_SECRET_KEY": keys.derive(self._directory.secret, "OPENYARD_SECRET_KEY"),
+            "OPENYARD_SECRET_KEY": running.application_key(self._directory.secret),
             "OPENYARD_BASE_URL": os.environ.get("OPENYARD_BASE_URL") or self._url,
         }
         try:

@@ -1,0 +1,47 @@
+"""The settings of this process: the environment's, or those of a running ``openyard up``."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from openyard_infra import keys
+from openyard_platform.settings import BadSetting, Settings
+
+
+def environment(directory: Path | None) -> Mapping[str, str]:
+    """OPENYARD_* of this process; with ``directory``, of the ``openyard up`` running there.
+
+    Raises:
+        BadSetting: nothing is running there, or it is somebody else's.
+    """
+    if directory is None:
+        return os.environ
+    try:
+        ready = msgspec.json.decode((directory / "ready.json").read_bytes(), type=dict[str, object])
+        secret = keys.read_or_create(directory / "secret")
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        raise BadSetting(f"No 'openyard up' of yours is running on {directory}.") from error
+    return {
+        **os.environ,
+        "OPENYARD_DATABASE_URL": str(ready["database_url"]),
+        "OPENYARD_NATS_URL": str(ready["nats_url"]),
+        "OPENYARD_REDIS_URL": str(ready["redis_url"]),
+        "OPENYARD_SECRET_KEY": application_key(secret),
+        "OPENYARD_BASE_URL": os.environ.get("OPENYARD_BASE_URL") or str(ready["url"]),
+    }
+
+
+def settings(directory: Path | None) -> Settings:
+    """The same, checked.
+
+    Raises:
+        BadSetting: one is missing or wrong.
+    """
+    return Settings.from_environment(environment(directory))
+
+
+def application_key(secret: str) -> str:
+    """OPENYARD_SECRET_KEY of an embedded stack."""
+    return keys.derive(secret, "OPENYARD_SECRET_KEY")
