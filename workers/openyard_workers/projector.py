@@ -21,6 +21,7 @@ from openyard_workers.consumers.notifier import Notifier
 from openyard_workers.dead_letters import bury
 from openyard_workers.jobs import queue
 from openyard_workers.outages import OUTAGE, pause
+from openyard_workers.positions import stand
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             for consumer in consumers:
                 group.create_task(Projection(nc, consumer).serve(stop))
     finally:
-        await valkey.aclose()
+        await queue.close(valkey)
         await nc.close()
         await engine.disconnect()
 
@@ -94,12 +95,7 @@ class Projection:
                 await pause(stop, 2)
 
     async def _read(self, stop: asyncio.Event) -> None:
-        info = await self._js.stream_info(subjects.FACT_STREAM)
-        position = await readers.stand(
-            self._consumer.name,
-            await bus.stream_created(self._js, subjects.FACT_STREAM),
-            info.state.last_seq,
-        )
+        position = await stand(self._js, subjects.FACT_STREAM, self._consumer.name)
         reader = OrderedReader(
             self._nc,
             subjects.FACT_STREAM,

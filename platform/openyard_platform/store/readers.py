@@ -26,27 +26,33 @@ async def load(name: str) -> Position | None:
     return None if row is None else Position(**dict(row))
 
 
-async def stand(name: str, stream_created: dt.datetime, last_sequence: int) -> Position:
-    """Where to go on in the stream as it is now.
+async def place(known: Position | None, wanted: Position) -> Position:
+    """Put a reader somewhere else than ``known``, where it was found; None: it had no place.
 
-    A stream made anew starts over, and one that lost its end is read on from what is left.
+    Raises:
+        Overtaken: it is no longer there.
     """
-    row = await engine.fetch_one(
-        """
-        INSERT INTO reader AS r (name, stream_created, sequence) VALUES ($1, $2, 0)
-        ON CONFLICT (name) DO UPDATE SET
-            stream_created = excluded.stream_created,
-            sequence = CASE WHEN r.stream_created = excluded.stream_created
-                            THEN least(r.sequence, $3) ELSE 0 END
-        RETURNING name, stream_created, sequence
-        """,
-        name,
-        stream_created,
-        last_sequence,
-    )
-    if row is None:
-        raise RuntimeError(f"The reader {name} has no row.")
-    return Position(**dict(row))
+    if known is None:
+        placed = await engine.fetch(
+            "INSERT INTO reader (name, stream_created, sequence) VALUES ($1, $2, $3)"
+            " ON CONFLICT (name) DO NOTHING RETURNING 1",
+            wanted.name,
+            wanted.stream_created,
+            wanted.sequence,
+        )
+    else:
+        placed = await engine.fetch(
+            "UPDATE reader SET stream_created = $4, sequence = $5"
+            " WHERE name = $1 AND stream_created = $2 AND sequence = $3 RETURNING 1",
+            known.name,
+            known.stream_created,
+            known.sequence,
+            wanted.stream_created,
+            wanted.sequence,
+        )
+    if not placed:
+        raise Overtaken(wanted.name)
+    return wanted
 
 
 async def advance(position: Position, sequence: int) -> Position:
