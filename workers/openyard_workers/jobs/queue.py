@@ -43,6 +43,11 @@ def connect(redis_url: str) -> ArqRedis:
     )
 
 
+async def close(valkey: ArqRedis) -> None:
+    # Not by itself: it takes a pool that was handed to it for somebody else's.
+    await valkey.aclose(close_connection_pool=True)
+
+
 async def poke(valkey: ArqRedis, notifications: Sequence[tuple[UUID, int]]) -> int:
     """Ask for these notifications (id and tries so far) to be sent; returns how many are new.
 

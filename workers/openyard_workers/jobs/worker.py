@@ -29,13 +29,13 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(sweeper.serve(valkey, stop))
-            group.create_task(_work(settings, stop))
+            group.create_task(work(settings, stop))
     finally:
-        await valkey.aclose()
+        await queue.close(valkey)
         await engine.disconnect()
 
 
-async def _work(settings: Settings, stop: asyncio.Event) -> None:
+async def work(settings: Settings, stop: asyncio.Event) -> None:
     while not stop.is_set():
         valkey = queue.connect(settings.redis_url)
         worker = make(settings, valkey)
@@ -45,7 +45,7 @@ async def _work(settings: Settings, stop: asyncio.Event) -> None:
             _log.warning("The arq worker lost Valkey: %r", error)
             await pause(stop, 1)
         finally:
-            await valkey.aclose()
+            await queue.close(valkey)
 
 
 def make(settings: Settings, valkey: ArqRedis, *, burst: bool = False) -> Worker:
