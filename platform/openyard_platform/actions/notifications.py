@@ -37,9 +37,7 @@ async def record(facts: Sequence[AnyFact], now: dt.datetime, *, by_mail: bool) -
     return await records.add([(ids.new(), one) for one in occasions], now, state=state)
 
 
-async def inbox(
-    account_id: UUID, before: tuple[dt.datetime, UUID] | None, limit: int
-) -> list[Item]:
+async def inbox(account_id: UUID, before: UUID | None, limit: int) -> list[Item]:
     """The account's own messages, newest first."""
     return await records.inbox(account_id, before, limit)
 

@@ -79,9 +79,10 @@ _INBOX = f"""
 SELECT n.id, n.kind, n.created_at, n.read_at, {_SUBJECT}
 FROM notification n {_SUBJECT_TABLES}
 WHERE n.account_id = $1
-  AND ($2::timestamptz IS NULL OR (n.created_at, n.id) < ($2, $3::uuid))
+  AND ($2::uuid IS NULL OR (n.created_at, n.id) < (
+        SELECT created_at, id FROM notification WHERE id = $2 AND account_id = $1))
 ORDER BY n.created_at DESC, n.id DESC
-LIMIT $4
+LIMIT $3
 """  # noqa: S608 - made of constants
 
 # Moving next_try_at on is the claim: who comes a moment later finds the row not due, and if the
@@ -115,10 +116,9 @@ async def add(
     return [row["id"] for row in rows]
 
 
-async def inbox(
-    account_id: UUID, before: tuple[dt.datetime, UUID] | None, limit: int
-) -> list[Item]:
-    rows = await engine.fetch(_INBOX, account_id, *(before or (None, None)), limit)
+async def inbox(account_id: UUID, before: UUID | None, limit: int) -> list[Item]:
+    """Newest first; ``before``: an id of the same inbox, itself left out."""
+    rows = await engine.fetch(_INBOX, account_id, before, limit)
     return [Item(**dict(row)) for row in rows]
 
 

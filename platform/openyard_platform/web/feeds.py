@@ -1,0 +1,250 @@
+"""HTTP for calendars: public feeds of venues, private ones by secret link, and the links."""
+
+import contextlib
+import datetime as dt
+import re
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from email.utils import format_datetime, parsedate_to_datetime
+from typing import Any
+
+import asyncpg
+from litestar import Litestar, Request, Response, Router, delete, get, head, post
+from litestar.params import FromPath
+
+from openyard_calendars.feed import CONTENT_TYPE
+from openyard_platform import clock
+from openyard_platform.actions import feeds
+from openyard_platform.actions.feeds import Edition, FeedAddress
+from openyard_platform.settings import Settings
+from openyard_platform.web import auth
+from openyard_platform.web.feed_bodies import Bodies, Body
+
+Call = Request[Any, Any, Any]
+Answer = Response[bytes]
+
+PLAIN = "text/plain; charset=utf-8"
+_SUFFIX = ".ics"
+# How often the last use of a link is written down.
+_USE_EVERY = dt.timedelta(hours=1)
+# HTTP's dates know whole seconds: within these, a second change could hide behind the first.
+_UNSETTLED = dt.timedelta(seconds=2)
+_TRIES = 5
+_TAG = re.compile(r'(?:W/)?"([^"]*)"')
+
+_DATABASE_AWAY = (asyncpg.PostgresError, asyncpg.InterfaceError, OSError)
+
+_PUBLIC = {"Cache-Control": "public, no-cache"}
+_PRIVATE = {
+    "Cache-Control": "private, max-age=0, must-revalidate",
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex",
+}
+
+
+@asynccontextmanager
+async def opened(app: Litestar) -> AsyncGenerator[None, None]:
+    """Give this process its store of whole feeds."""
+    app.state.feed_bodies = Bodies()
+    yield
+
+
+@get(
+    "/venues/{key:str}/calendar.ics",
+    operation_id="venueCalendar",
+    opt=auth.PUBLIC,
+    media_type="text/calendar",
+)
+async def venue_calendar(request: Call, key: FromPath[str]) -> Answer:
+    """A venue's slots, open ones with the seats left; no log-in, for any calendar program."""
+    return await _venue(request, key)
+
+
+@head("/venues/{key:str}/calendar.ics", operation_id="venueCalendarHead", opt=auth.PUBLIC)
+async def venue_calendar_head(request: Call, key: FromPath[str]) -> Answer:
+    return await _venue(request, key)
+
+
+@get(
+    "/feeds/{name:str}",
+    operation_id="privateCalendar",
+    opt=auth.PUBLIC,
+    media_type="text/calendar",
+)
+async def private_calendar(request: Call, name: FromPath[str]) -> Answer:
+    """``{token}.ics``: the reservations of whoever the secret link was given to."""
+    return await _private(request, name)
+
+
+@head("/feeds/{name:str}", operation_id="privateCalendarHead", opt=auth.PUBLIC)
+async def private_calendar_head(request: Call, name: FromPath[str]) -> Answer:
+    return await _private(request, name)
+
+
+@post("/api/v1/feeds", operation_id="giveFeed", opt=auth.LOGGED_IN, status_code=201)
+async def give(request: Call) -> FeedAddress:
+    """The secret link to one's own calendar, the same each time until it is rotated."""
+    actor, settings = auth.current(request), _settings(request)
+    return await feeds.address(
+        actor.account_id,
+        actor.holder_id,
+        secret_key=settings.secret_key,
+        base_url=settings.base_url,
+        now=clock.now(),
+    )
+
+
+@post("/api/v1/feeds/rotate", operation_id="rotateFeed", opt=auth.LOGGED_IN, status_code=201)
+async def rotate(request: Call) -> FeedAddress:
+    """A new link; calendars that hold the old one are told that it is gone."""
+    actor, settings = auth.current(request), _settings(request)
+    return await feeds.rotate(
+        actor.account_id,
+        actor.holder_id,
+        secret_key=settings.secret_key,
+        base_url=settings.base_url,
+        now=clock.now(),
+    )
+
+
+@delete("/api/v1/feeds", operation_id="revokeFeed", opt=auth.LOGGED_IN, status_code=204)
+async def revoke(request: Call) -> None:
+    actor = auth.current(request)
+    await feeds.revoke(actor.account_id, actor.holder_id, clock.now())
+
+
+async def _venue(request: Call, key: str) -> Answer:
+    base_url = _settings(request).base_url
+
+    async def edition() -> Edition | Answer:
+        found = await feeds.public_edition(key, base_url, clock.now())
+        return found or _refuse(404, "没有这个场馆的日历。")
+
+    return await _answer(request, f"venue {key}", edition, _PUBLIC)
+
+
+async def _private(request: Call, name: str) -> Answer:
+    token = name.removesuffix(_SUFFIX)
+    if token == name:
+        return _refuse(404, "没有这个日历。")
+
+    async def edition() -> Edition | Answer:
+        now = clock.now()
+        link = await feeds.private_link(token)
+        if link is None:
+            return _refuse(404, "没有这个日历。")
+        if link.revoked_at is not None or not link.active:
+            return _refuse(410, "这个日历地址已停用。请登录后获取新的地址。")
+        if link.last_used_at is None or now - link.last_used_at > _USE_EVERY:
+            with contextlib.suppress(*_DATABASE_AWAY):
+                await feeds.note_use(token, now)
+        return feeds.private_edition(link, now)
+
+    return await _answer(request, f"private {token}", edition, _PRIVATE)
+
+
+async def _answer(
+    request: Call,
+    address: str,
+    current: Callable[[], Awaitable[Edition | Answer]],
+    headers: dict[str, str],
+) -> Answer:
+    """The feed, or that it has not changed.
+
+    Calendar programs wipe or disable a calendar that answers with a page, with nothing, or with
+    401, 403 or 429: so an unknown one is 404, a revoked one 410, and while the database is away
+    the last known body is good enough.
+    """
+    bodies: Bodies = request.app.state.feed_bodies
+    try:
+        for _ in range(_TRIES):
+            edition = await current()
+            if not isinstance(edition, Edition):
+                bodies.forget(address)
+                return edition
+            if _is_known(request, edition):
+                return _unchanged(request, edition, headers)
+            body = await bodies.get(address, edition)
+            if body is not None:
+                return _whole(request, body, headers)
+    except _DATABASE_AWAY:
+        pass
+    # The database is away, or the feed changes faster than it can be put together.
+    last = bodies.last(address)
+    if last is None:
+        return _refuse(503, "日历暂时无法读取，请稍后再试。", {"Retry-After": "60"})
+    if _is_known(request, last.edition):
+        return _unchanged(request, last.edition, headers)
+    return _whole(request, last, headers)
+
+
+def _is_known(request: Call, edition: Edition) -> bool:
+    """Whether the client says that it has this edition, in either coding."""
+    tags = request.headers.get("if-none-match")
+    if tags is not None:
+        known = set(_TAG.findall(tags))
+        return tags.strip() == "*" or bool(known & {edition.etag, f"{edition.etag}-gzip"})
+    since = request.headers.get("if-modified-since")
+    if since is None:
+        return False
+    try:
+        return parsedate_to_datetime(since) >= edition.modified_at.replace(microsecond=0)
+    except (ValueError, TypeError):
+        return False
+
+
+def _whole(request: Call, body: Body, headers: dict[str, str]) -> Answer:
+    zipped = _wants_gzip(request)
+    more = _validators(body.edition, zipped=zipped) | headers
+    if zipped:
+        more["Content-Encoding"] = "gzip"
+    return Response(body.zipped if zipped else body.plain, media_type=CONTENT_TYPE, headers=more)
+
+
+def _unchanged(request: Call, edition: Edition, headers: dict[str, str]) -> Answer:
+    more = _validators(edition, zipped=_wants_gzip(request)) | headers
+    return Response(b"", status_code=304, media_type=CONTENT_TYPE, headers=more)
+
+
+def _validators(edition: Edition, *, zipped: bool) -> dict[str, str]:
+    modified_at = edition.modified_at
+    if clock.now() - modified_at < _UNSETTLED:
+        modified_at -= dt.timedelta(seconds=1)
+    return {
+        "ETag": f'"{edition.etag}-gzip"' if zipped else f'"{edition.etag}"',
+        "Last-Modified": format_datetime(modified_at.astimezone(dt.UTC), usegmt=True),
+        "Vary": "Accept-Encoding",
+    }
+
+
+def _wants_gzip(request: Call) -> bool:
+    """Only when asked by name, and not with a weight of nought."""
+    for item in request.headers.get("accept-encoding", "").lower().split(","):
+        name, _, parameters = item.partition(";")
+        if name.strip() in {"gzip", "x-gzip"}:
+            return parameters.replace(" ", "") not in {"q=0", "q=0.0", "q=0.00", "q=0.000"}
+    return False
+
+
+def _refuse(status: int, text: str, headers: dict[str, str] | None = None) -> Answer:
+    return Response(text.encode(), status_code=status, media_type=PLAIN, headers=headers)
+
+
+def _settings(request: Call) -> Settings:
+    settings: Settings = request.app.state.settings
+    return settings
+
+
+router = Router(
+    "/",
+    route_handlers=[
+        venue_calendar,
+        venue_calendar_head,
+        private_calendar,
+        private_calendar_head,
+        give,
+        rotate,
+        revoke,
+    ],
+    tags=["calendars"],
+)
