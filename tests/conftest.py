@@ -36,13 +36,15 @@ class Databases:
 
     def __init__(self, server: Postgres) -> None:
         self.server = server
-        self.url = server.url  # the migrated database "openyard"; keep it as a template
+        self.url = server.url  # the migrated database "openyard", for all to look at
+        # A template may have no visitors: it is a copy that nobody connects to.
+        server.run_sql("CREATE DATABASE migrated TEMPLATE openyard;")
 
     def fresh(self, name: str = "db") -> str:
         """The URL of a new, migrated, otherwise empty database of the application's role."""
         database = re.sub(r"\W", "_", name.lower())[-40:] + "_" + uuid.uuid4().hex[:8]
         self.server.run_sql(
-            f'CREATE DATABASE "{database}" TEMPLATE openyard OWNER openyard_app;',
+            f'CREATE DATABASE "{database}" TEMPLATE migrated OWNER openyard_app;',
             database="postgres",
         )
         return self.server.url_of(database)
