@@ -22,6 +22,7 @@ _ON_PAGE = 24
 _DAYS = 15
 _SATURDAY, _SUNDAY = 5, 6
 _FINER = ("district", "category", "audience", "kind", "free")
+_NAMES = ("day", "q", *_FINER)
 _MAX_WORDS = 8
 # What the front page looks for until somebody chooses.
 _USUAL = {Role.FAMILY: "family", Role.SCHOOL: "school", Role.VOLUNTEER: "volunteer"}
@@ -37,8 +38,12 @@ class Day(Struct, frozen=True, kw_only=True):
 
 
 class Filters(Struct, frozen=True, kw_only=True):
-    """What the reader chose; unknown choices are dropped, so an old link still opens."""
+    """What the reader chose; unknown choices are dropped, so an old link still opens.
 
+    ``usual``: the audience that was not chosen but follows from who reads.
+    """
+
+    usual: str = ""
     day: str = ""
     district: str = ""
     category: str = ""
@@ -49,15 +54,17 @@ class Filters(Struct, frozen=True, kw_only=True):
 
     def link(self, path: str, **changed: str) -> str:
         """The address of ``path`` with these filters, some of them changed."""
-        values = {name: getattr(self, name) for name in self.__struct_fields__} | changed
-        # An empty audience is a choice on the front page, where it is not the usual one.
-        query = urlencode({name: v for name, v in values.items() if v or name == "audience"})
+        values = {name: getattr(self, name) for name in _NAMES} | changed
+        # No audience is a choice too, where another one is usual.
+        kept = {name: v for name, v in values.items() if v or (name == "audience" and self.usual)}
+        query = urlencode(kept)
         return f"{path}?{query}" if query else path
 
     @property
     def finer(self) -> int:
         """How many of the choices in the folded part are made."""
-        return sum(1 for name in _FINER if getattr(self, name))
+        chosen = sum(1 for name in _FINER if getattr(self, name))
+        return chosen - (1 if self.usual and self.audience == self.usual else 0)
 
 
 @get("/")
@@ -116,6 +123,7 @@ def read(request: Request[Any, Any, Any], *, day: str = "", audience: str = "") 
         return value if value in known else ""
 
     return Filters(
+        usual=audience,
         day=_day_key(query.get("day", day)),
         district=one_of("district", words.DISTRICTS),
         category=one_of("category", words.CATEGORIES),
