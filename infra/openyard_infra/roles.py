@@ -61,9 +61,17 @@ def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | Non
 
     from openyard_platform.web.app import create_app  # noqa: PLC0415 - nor Litestar
 
-    server = uvicorn.Server(
+    application = create_app(settings, handlers=_handlers())
+
+    class Server(uvicorn.Server):
+        async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+            """Send the live readers home first, or they would keep us until the time is up."""
+            application.state.live.close()
+            await super().shutdown(sockets)
+
+    server = Server(
         uvicorn.Config(
-            create_app(settings, handlers=_handlers()),
+            application,
             loop="uvloop",
             http="httptools",
             ws="none",
