@@ -85,6 +85,17 @@ async def page(holder_id: UUID, *, before: UUID | None, limit: int) -> Sequence[
     return [Reservation(**dict(row)) for row in rows]
 
 
+async def live_on(holder_id: UUID, slot_id: UUID) -> Reservation | None:
+    """The holder's newest reservation of this slot that is confirmed or waiting."""
+    row = await engine.fetch_one(
+        f"""SELECT {_COLUMNS} {_FROM} WHERE r.holder_id = $1 AND r.slot_id = $2
+            AND r.status IN ('confirmed', 'waitlisted') ORDER BY r.id DESC LIMIT 1""",
+        holder_id,
+        slot_id,
+    )
+    return None if row is None else Reservation(**dict(row))
+
+
 async def venue_of_slots(slot_ids: Sequence[UUID]) -> dict[UUID, str]:
     """The venue key of each slot that exists; it never changes."""
     rows = await engine.fetch(
