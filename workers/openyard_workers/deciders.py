@@ -54,7 +54,10 @@ async def run(
     others only when nobody has held them for another lease's time.
     """
     await engine.connect(
-        settings.database_url, size=settings.partitions + 2, application="openyard decider"
+        settings.database_url,
+        size=settings.partitions + 2,
+        application="openyard decider",
+        planner=engine.BY_INDEX,
     )
     nc = await bus.connect(settings.nats_url, name="decider")
     try:

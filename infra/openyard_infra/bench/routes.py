@@ -64,14 +64,9 @@ async def _load(connection: Any, command: Reserve) -> State:
     slot = Slot(**dict(row))
     state.slots[slot.id] = slot
     for row in await connection.fetch(
-        """SELECT p.reservation_id, lower(p.during) AS lo, upper(p.during) AS hi, r.slot_id
-           FROM party_occupancy p JOIN reservation r ON r.id = p.reservation_id
-           WHERE p.party_no = $1
-           UNION ALL SELECT r.id, NULL, NULL, r.slot_id FROM reservation r
-           WHERE r.holder_id = $2 AND r.slot_id = $3 AND r.status = 'waitlisted'""",
+        """SELECT slot_id, reservation_id, lower(during) AS lo, upper(during) AS hi
+           FROM party_occupancy WHERE party_no = $1""",
         no,
-        command.holder_id,
-        command.slot_id,
     ):
         state.live[row["slot_id"], no] = row["reservation_id"]
         if row["lo"] is not None:
@@ -86,8 +81,10 @@ async def _write(connection: Any, decided: Decisions, command: Reserve, now: dt.
     made = decided.new_reservations[command.id]
     district, _, fact = decided.facts[0]
     entry = decided.audit[0]
-    span = decided.party_occupancies.get((made.id, made.party_nos[0]))
-    lo, hi = (None, None) if span is None else intervals.numbered(made.party_nos[0], span)
+    no = made.party_nos[0]
+    claim = decided.party_occupancies.get((made.id, no))
+    span = None if claim is None else claim.span
+    lo, hi = (None, None) if span is None else intervals.numbered(no, span)
     verb = made.status
     await connection.execute(
         _WRITE,
@@ -103,7 +100,7 @@ async def _write(connection: Any, decided: Decisions, command: Reserve, now: dt.
         made.position,
         made.refusals,
         now,
-        made.party_nos[0],
+        no,
         lo,
         hi,
         slot.taken,
@@ -149,8 +146,8 @@ _WRITE = """
             held, status, position, refusals, created_at, updated_at)
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
     ), placed AS (
-        INSERT INTO party_occupancy (reservation_id, party_no, during)
-        SELECT $1, $13, int8range($14, $15) WHERE $14::int8 IS NOT NULL
+        INSERT INTO party_occupancy (reservation_id, party_no, slot_id, during)
+        SELECT $1, $13, $2, int8range($14, $15) WHERE $14::int8 IS NOT NULL
     ), counted AS (
         UPDATE slot SET taken = $16, waiting = $17, decided = $10, revision = $18, updated_at = $12
         WHERE id = $2

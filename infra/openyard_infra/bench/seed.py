@@ -86,8 +86,8 @@ async def slots(
     await connection.execute(
         """INSERT INTO slot (id, venue_id, external_id, version, status, space_id, kind, title,
                starts_at, ends_at, capacity, created_at, updated_at)
-           SELECT id, venue, id::text, 1, 'open', space, 'access', 'bench', $4,
-               $4 + interval '1 hour', $5, now(), now()
+           SELECT id, venue, id::text, 1, 'open', space, 'access', 'bench', $4::timestamptz,
+               $4::timestamptz + interval '1 hour', $5, now(), now()
            FROM unnest($1::uuid[], $2::uuid[], $3::uuid[]) AS q (id, venue, space)""",
         made,
         [venue for venue, _ in rows],

@@ -212,6 +212,8 @@ def _carry_over(  # noqa: PLR0913 - the same as any change of a slot
         reservation.needs_reconfirm = True
         if state.party_conflict(reservation.party_nos, slot.span) is None:
             occupancy.take_party(state, decisions, reservation, slot.span)
+        else:
+            occupancy.claim_party(state, decisions, reservation)
     decisions.touch_reservation(reservation, at)
     decisions.tell(slot, at, facts.changed(slot, reservation))
 

@@ -70,11 +70,9 @@ def give_back(  # noqa: PLR0913 - who ends it, why and when are all part of the 
     """End a live reservation and free what it held; seats are not handed on here."""
     if reservation.status == ReservationStatus.CONFIRMED:
         slot.taken -= reservation.held
-        occupancy.free_party(state, decisions, reservation)
     else:
         slot.waiting -= 1
-    for no in reservation.party_nos:
-        state.live.pop((slot.id, no), None)
+    occupancy.free_party(state, decisions, reservation)
     reservation.status = ReservationStatus.CANCELLED
     reservation.cancelled_by = by
     reservation.reason = reason
@@ -199,9 +197,8 @@ def _record(  # noqa: PLR0913 - one row is made of all of it
     elif status is ReservationStatus.WAITLISTED:
         slot.waiting += 1
         place = slot.waiting
+        occupancy.claim_party(state, decisions, reservation)
     if status is not ReservationStatus.REFUSED:
-        for no in nos:
-            state.live[slot.id, no] = asked.id
         state.on_slot.setdefault(slot.id, []).append(asked.id)
     decisions.touch_slot(slot, at)
     _tell(decisions, slot, reservation, at)

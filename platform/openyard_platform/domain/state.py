@@ -31,6 +31,13 @@ class KeyUse(Struct, frozen=True, kw_only=True):
     reservation_id: UUID
 
 
+class PartyTaken(Struct, frozen=True):
+    """A party's claim on a slot. ``span`` None: it waits, or the claim is suspended."""
+
+    slot_id: UUID
+    span: tuple[int, int] | None
+
+
 class AuditEntry(Struct, frozen=True, kw_only=True):
     action: str
     at: dt.datetime
@@ -88,7 +95,8 @@ class State(Struct, kw_only=True):
 class Decisions(Struct, kw_only=True):
     """What is to be written, in one transaction, and answered after it.
 
-    Occupancies are (owner, number, from, to); frees name owners whose rows go first.
+    Slot occupancies are (slot, leaf, from, to), parties' are by (reservation, party); freed rows
+    go before new ones come.
     """
 
     new_slots: dict[UUID, Slot] = field(default_factory=dict)
@@ -99,7 +107,7 @@ class Decisions(Struct, kw_only=True):
     new_reservations: dict[UUID, Reservation] = field(default_factory=dict)
     changed_reservations: dict[UUID, Reservation] = field(default_factory=dict)
     freed_parties: set[tuple[UUID, int]] = field(default_factory=set)
-    party_occupancies: dict[tuple[UUID, int], tuple[int, int]] = field(default_factory=dict)
+    party_occupancies: dict[tuple[UUID, int], PartyTaken] = field(default_factory=dict)
     receipts: list[tuple[UUID, Receipt, dt.datetime]] = field(default_factory=list)
     keys: list[KeyUse] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)

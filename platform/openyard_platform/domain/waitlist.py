@@ -54,6 +54,7 @@ def _promote(
     slot.waiting -= 1
     decisions.touch_slot(slot, at)
     decisions.touch_reservation(waiting, at)
+    occupancy.free_party(state, decisions, waiting)
     occupancy.take_party(state, decisions, waiting, slot.span)
     decisions.tell(slot, at, facts.promoted(slot, waiting))
     decisions.audit.append(

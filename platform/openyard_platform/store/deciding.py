@@ -55,7 +55,6 @@ async def load(connection: Any, asked: Sequence[Asked]) -> State:
     await _lock_parties(connection, state, refs, nos)
     await _lock_slots(connection, state, slot_ids)
     if reserves:
-        await _load_live(connection, state, reserves)
         await _load_known(connection, state, reserves)
     if cancels:
         await _load_reservations(connection, state, [one.reservation_id for one in cancels])
@@ -154,8 +153,6 @@ async def _load_on_slots(
     for row in rows:
         reservation = state.reservations.setdefault(row["id"], _reservation(row))
         state.on_slot.setdefault(reservation.slot_id, []).append(reservation.id)
-        for no in reservation.party_nos:
-            state.live[reservation.slot_id, no] = reservation.id
 
 
 async def _lock_parties(connection: Any, state: State, refs: set[UUID], nos: set[int]) -> None:
@@ -174,12 +171,15 @@ async def _lock_parties(connection: Any, state: State, refs: set[UUID], nos: set
     for row in rows:
         state.party_nos[row["ref"]] = row["no"]
     for row in await connection.fetch(
-        """SELECT reservation_id, lower(during) AS lo, upper(during) AS hi
+        """SELECT party_no, slot_id, reservation_id, lower(during) AS lo, upper(during) AS hi
            FROM party_occupancy WHERE party_no = ANY($1)""",
         [row["no"] for row in rows],
     ):
-        number, pair = _unnumbered(row["lo"], row["hi"])
-        state.party_busy.setdefault(number, []).append((*pair, row["reservation_id"]))
+        number, owner = row["party_no"], row["reservation_id"]
+        state.live[row["slot_id"], number] = owner
+        if row["lo"] is not None:
+            _, pair = _unnumbered(row["lo"], row["hi"])
+            state.party_busy.setdefault(number, []).append((*pair, owner))
 
 
 _LOCK_PARTIES = """SELECT no, ref FROM party WHERE ref = ANY($1) OR no = ANY($2)
@@ -198,20 +198,6 @@ async def _lock_slots(connection: Any, state: State, slot_ids: set[UUID]) -> Non
         state.slots[slot.id] = slot
         if (slot.venue_id, slot.external_id) in state.by_external:
             state.by_external[slot.venue_id, slot.external_id] = slot
-
-
-async def _load_live(connection: Any, state: State, reserves: Sequence[Reserve]) -> None:
-    """Which party has a live reservation on the slot it asks for."""
-    for row in await connection.fetch(
-        """SELECT r.id, r.slot_id, r.party_nos
-           FROM unnest($1::uuid[], $2::uuid[]) AS q (holder_id, slot_id)
-           JOIN reservation r ON r.holder_id = q.holder_id AND r.slot_id = q.slot_id
-           WHERE r.status IN ('confirmed', 'waitlisted')""",
-        [command.holder_id for command in reserves],
-        [command.slot_id for command in reserves],
-    ):
-        for no in row["party_nos"]:
-            state.live[row["slot_id"], no] = row["id"]
 
 
 async def _load_known(connection: Any, state: State, reserves: Sequence[Reserve]) -> None:

@@ -1,7 +1,7 @@
 """The connection to PostgreSQL, and the one way to open a transaction."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any
@@ -17,7 +17,12 @@ GUARDS = {
     "lock_timeout": "8s",
     "idle_in_transaction_session_timeout": "3s",
     "timezone": "UTC",
+    "jit": "off",
 }
+
+# For the deciders: every query of theirs goes by an index. A plan made while a table was nearly
+# empty would read it whole, and stay in use long after the table has grown.
+BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 
 
 class Engine(PostgresEngine):
@@ -43,14 +48,23 @@ DB = Engine({}, extensions=())
 _users: list[str] = []  # roles of this process that have the pool open
 
 
-async def connect(dsn: str, *, size: int = 8, application: str = "openyard") -> None:
-    """Open the pool of this process, or share the open one. ``size``: connections at most."""
+async def connect(
+    dsn: str,
+    *,
+    size: int = 8,
+    application: str = "openyard",
+    planner: Mapping[str, str] | None = None,
+) -> None:
+    """Open the pool of this process, or share the open one.
+
+    ``size``: connections at most. ``planner``: settings of PostgreSQL's planner, see BY_INDEX.
+    """
     _users.append(application)
     if DB.pool is not None:
         return
     DB.config = {
         "dsn": dsn,
-        "server_settings": {**GUARDS, "application_name": application},
+        "server_settings": {**GUARDS, **(planner or {}), "application_name": application},
         "timeout": 10,
     }
     try:

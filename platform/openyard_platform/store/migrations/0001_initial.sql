@@ -190,18 +190,18 @@ CREATE TABLE reservation (
 ) WITH (fillfactor = 85);
 CREATE UNIQUE INDEX reservation_slot_position ON reservation (slot_id, position);
 CREATE INDEX reservation_holder ON reservation (holder_id, id DESC);
-CREATE INDEX reservation_live ON reservation (holder_id, slot_id)
-    WHERE status IN ('confirmed', 'waitlisted');
 CREATE INDEX reservation_waiting ON reservation (slot_id, position) WHERE status = 'waitlisted';
 
--- Confirmed parties in time: party_no << 32 | minutes since 2000-01-01 UTC.
+-- Who has what when: party_no << 32 | minutes since 2000-01-01 UTC. A waiting party, and one whose
+-- claim a moved slot suspended, have the empty range, which overlaps nothing.
 CREATE TABLE party_occupancy (
     party_no int NOT NULL,
+    slot_id uuid NOT NULL,
     reservation_id uuid NOT NULL,
     during int8range NOT NULL,
+    CONSTRAINT party_once_on_a_slot PRIMARY KEY (party_no, slot_id),
     CONSTRAINT party_in_one_place EXCLUDE USING gist (during WITH &&)
 );
-CREATE INDEX party_occupancy_party ON party_occupancy (party_no);
 
 CREATE TABLE idempotency (
     account_id uuid NOT NULL,
