@@ -9,7 +9,7 @@ from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
 
 import asyncpg
-from litestar import Litestar, Request, Response, Router, delete, get, head, post
+from litestar import Litestar, Request, Response, Router, delete, post, route
 from litestar.params import FromPath
 
 from openyard_calendars.feed import CONTENT_TYPE
@@ -49,9 +49,15 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
     yield
 
 
-@get(
+def _by_method(name: str) -> Callable[[Any, Any, Any], str]:
+    """GET and HEAD share a function; in the document each has an id of its own."""
+    return lambda _handler, method, _path: name if method == "GET" else f"{name}Head"
+
+
+@route(
     "/venues/{key:str}/calendar.ics",
-    operation_id="venueCalendar",
+    http_method=["GET", "HEAD"],
+    operation_id=_by_method("venueCalendar"),
     opt=auth.PUBLIC,
     media_type="text/calendar",
 )
@@ -60,24 +66,15 @@ async def venue_calendar(request: Call, key: FromPath[str]) -> Answer:
     return await _venue(request, key)
 
 
-@head("/venues/{key:str}/calendar.ics", operation_id="venueCalendarHead", opt=auth.PUBLIC)
-async def venue_calendar_head(request: Call, key: FromPath[str]) -> Answer:
-    return await _venue(request, key)
-
-
-@get(
+@route(
     "/feeds/{name:str}",
-    operation_id="privateCalendar",
+    http_method=["GET", "HEAD"],
+    operation_id=_by_method("privateCalendar"),
     opt=auth.PUBLIC,
     media_type="text/calendar",
 )
 async def private_calendar(request: Call, name: FromPath[str]) -> Answer:
     """``{token}.ics``: the reservations of whoever the secret link was given to."""
-    return await _private(request, name)
-
-
-@head("/feeds/{name:str}", operation_id="privateCalendarHead", opt=auth.PUBLIC)
-async def private_calendar_head(request: Call, name: FromPath[str]) -> Answer:
     return await _private(request, name)
 
 
@@ -239,9 +236,7 @@ router = Router(
     "/",
     route_handlers=[
         venue_calendar,
-        venue_calendar_head,
         private_calendar,
-        private_calendar_head,
         give,
         rotate,
         revoke,
