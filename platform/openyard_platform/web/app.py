@@ -10,9 +10,26 @@ from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
 from openyard_platform.settings import Settings
-from openyard_platform.web import auth, headers, health, problems, resources
+from openyard_platform.web import (
+    auth,
+    children,
+    feeds,
+    headers,
+    health,
+    inbox,
+    live,
+    me,
+    reservations,
+    resources,
+    sessions,
+    signups,
+    slots,
+    study_groups,
+    tokens,
+)
 from openyard_platform.web.bodies import StrictRequest
 from openyard_platform.web.metrics import Metrics
+from openyard_platform.web.pages import errors, site
 
 # What a form or a JSON document of ours ever needs; a route that takes more says so itself.
 MAX_BODY = 256 * 1024
@@ -20,6 +37,18 @@ MAX_BODY = 256 * 1024
 # One line for each noun.
 ROUTES: list[ControllerRouterHandler] = [
     *health.handlers,
+    signups.router,
+    sessions.router,
+    *me.handlers,
+    tokens.router,
+    children.router,
+    study_groups.router,
+    slots.router,
+    reservations.router,
+    feeds.router,
+    inbox.router,
+    site.router,
+    site.static_files,
 ]
 
 
@@ -28,9 +57,9 @@ def create_app(settings: Settings, *, handlers: Sequence[ControllerRouterHandler
     return Litestar(
         route_handlers=[*ROUTES, *handlers],
         state=State({"settings": settings, "metrics": Metrics()}),
-        lifespan=[resources.opened],
+        lifespan=[resources.opened, live.opened, reservations.opened, feeds.opened],
         guards=[auth.enforce],
-        exception_handlers=problems.HANDLERS,
+        exception_handlers=errors.HANDLERS,
         before_send=[headers.add],
         request_class=StrictRequest,
         request_max_body_size=MAX_BODY,
