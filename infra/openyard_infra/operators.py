@@ -7,6 +7,8 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
+from openyard_infra.complaints import Complaint, WrongSettings
+
 T = TypeVar("T")
 
 data_dir = click.option(
@@ -152,18 +154,6 @@ def venue_add(  # noqa: PLR0913 - one for each option
     if data_dir is not None:
         password = keys.derive(keys.read_or_create(data_dir / "secret"), f"nats:{key}")
         click.echo(f"NATS user: {key}\npassword:  {password}")
-
-
-class Complaint(click.ClickException):
-    """It failed for the reason in this one line."""
-
-    def show(self, file: Any = None) -> None:
-        del file
-        click.echo(f"openyard: {self.message}", err=True)
-
-
-class WrongSettings(Complaint):
-    exit_code = 2
 
 
 def _settings(directory: Path | None) -> Any:

@@ -11,11 +11,15 @@ from openyard_platform.settings import BadSetting, Settings
 
 
 def environment(directory: Path | None) -> Mapping[str, str]:
-    """OPENYARD_* of this process; with ``directory``, of the ``openyard up`` running there.
+    """OPENYARD_* of this process, or of the ``openyard up`` running on ``directory``.
+
+    Without either, that of the directory ``openyard up`` takes by default, if one is running.
 
     Raises:
         BadSetting: nothing is running there, or it is somebody else's.
     """
+    if directory is None and "OPENYARD_DATABASE_URL" not in os.environ:
+        directory = default_directory()
     if directory is None:
         return os.environ
     try:
@@ -40,6 +44,12 @@ def settings(directory: Path | None) -> Settings:
         BadSetting: one is missing or wrong.
     """
     return Settings.from_environment(environment(directory))
+
+
+def default_directory() -> Path | None:
+    """Where ``openyard up`` without --data-dir works, if it is running."""
+    directory = Path(os.environ.get("OPENYARD_DATA_DIR") or "data")
+    return directory if (directory / "ready.json").exists() else None
 
 
 def application_key(secret: str) -> str:

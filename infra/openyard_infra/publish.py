@@ -1,0 +1,198 @@
+"""``openyard publish``: a venue's file over NATS, a receipt for every slot in it."""
+
+import asyncio
+import datetime as dt
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import rich_click as click
+from msgspec import Struct
+
+from openyard_infra.complaints import Complaint, WrongSettings
+
+_AT_ONCE = 64
+_HORIZON = dt.timedelta(days=366)
+# No receipt and no answer from the bus: publishing the same file again is safe and may help.
+_UNREACHED = 3
+
+Done = Callable[[], None]
+
+
+class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What became of one slot. ``status``: of the receipt, ``problem`` or ``failed``."""
+
+    where: str
+    status: str
+    slot_id: str | None = None
+    errors: list[str] = []
+
+
+class Place(Struct, frozen=True, kw_only=True):
+    """Where to publish, and as whom. No user: the credentials are in the address."""
+
+    nats_url: str
+    key: str
+    user: str | None
+    password: str | None
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--venue", "key", required=True, metavar="KEY", help="As which venue.")
+@click.option("--space", metavar="KEY", help="Where the file does not say it.")
+@click.option("--capacity", type=click.IntRange(0), help="Where the file does not say it.")
+@click.option("--kind", help="access, visit, activity, shift or outreach.")
+@click.option("--audience", "audiences", multiple=True, help="May be repeated.")
+@click.option("--zone", help="Of times that name none, e.g. Asia/Shanghai.")
+@click.option(
+    "--until", type=click.DateTime(["%Y-%m-%d"]), help="How far a calendar's series are followed."
+)
+@click.option("--nats-url", envvar="OPENYARD_NATS_URL", help="Default: OPENYARD_NATS_URL.")
+@click.option("--user", envvar="OPENYARD_NATS_USER", help="Default: in the address, or KEY.")
+@click.option("--password", envvar="OPENYARD_NATS_PASSWORD", help="The venue's on NATS.")
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Publish to the 'openyard up' running there, with the venue's credentials from it.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON document a line, for programs.")
+def publish(  # noqa: PLR0913 - one for each option
+    file: Path,
+    key: str,
+    *,
+    space: str | None,
+    capacity: int | None,
+    kind: str | None,
+    audiences: tuple[str, ...],
+    zone: str | None,
+    until: dt.datetime | None,
+    nats_url: str | None,
+    user: str | None,
+    password: str | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """Publish the slots of FILE (.csv, .jsonl or .ics) as a venue, and print each receipt.
+
+    Exit codes: 0 all accepted or known already, 1 some were refused or not readable, 2 wrong
+    usage or settings, 3 the platform did not answer; publishing FILE again is always safe.
+    """
+    from openyard_events.contracts import Audience, SlotKind  # noqa: PLC0415
+    from openyard_infra import publishing  # noqa: PLC0415
+    from openyard_platform import clock  # noqa: PLC0415
+
+    place = _place(key, nats_url, user, password, data_dir)
+    rows = publishing.read_file(
+        file,
+        space=space,
+        capacity=capacity,
+        kind=_one_of(SlotKind, kind, "--kind") if kind else None,
+        audiences=[_one_of(Audience, each, "--audience") for each in audiences] or None,
+        zone=zone,
+        until=until.replace(tzinfo=clock.SHANGHAI) if until else clock.now() + _HORIZON,
+    )
+    lines = _run(place, rows, as_json=as_json)
+    for line in lines:
+        click.echo(msgspec.json.encode(line) if as_json else _text(line))
+    raise SystemExit(_code(lines))
+
+
+def _place(
+    key: str, nats_url: str | None, user: str | None, password: str | None, directory: Path | None
+) -> Place:
+    from openyard_infra import keys, running  # noqa: PLC0415
+    from openyard_platform.settings import BadSetting  # noqa: PLC0415
+
+    if password and not user:
+        user = key
+    directory = directory or (None if nats_url else running.default_directory())
+    if directory is None:
+        if not nats_url:
+            raise WrongSettings("Say where: --nats-url, OPENYARD_NATS_URL or --data-dir.")
+        return Place(nats_url=nats_url, key=key, user=user, password=password)
+    try:
+        address = "nats://" + running.environment(directory)["OPENYARD_NATS_URL"].rpartition("@")[2]
+        secret = keys.read_or_create(directory / "secret")
+    except (BadSetting, OSError, ValueError) as error:
+        raise WrongSettings(str(error)) from error
+    password = password or keys.derive(secret, f"nats:{key}")
+    return Place(nats_url=address, key=key, user=user or key, password=password)
+
+
+def _one_of(kind: Any, text: str, option: str) -> Any:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise click.BadParameter(f"one of {', '.join(kind)}", param_hint=option) from error
+
+
+def _run(place: Place, rows: Sequence[Any], *, as_json: bool) -> list[Line]:
+    import nats.errors  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import Progress  # noqa: PLC0415
+
+    from openyard_events.publisher import PublishRefused  # noqa: PLC0415
+
+    quiet = as_json or not sys.stderr.isatty()
+    with Progress(console=Console(stderr=True), disable=quiet, transient=True) as progress:
+        task = progress.add_task("publishing", total=len(rows))
+        try:
+            return asyncio.run(_publish(place, rows, lambda: progress.advance(task)))
+        except (OSError, nats.errors.Error, PublishRefused) as error:
+            said = str(error) or type(error).__name__
+            raise Unreached(f"NATS does not let {place.key} in: {said}") from error
+
+
+async def _publish(place: Place, rows: Sequence[Any], done: Done) -> list[Line]:
+    from openyard_events.publisher import PublishingFailed, VenuePublisher  # noqa: PLC0415
+    from openyard_infra.publishing import Problem  # noqa: PLC0415
+
+    gate = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(row: Any) -> Line:
+        if isinstance(row, Problem):
+            done()
+            errors = [f"{row.code}: {row.message}"]
+            return Line(where=row.where, status="problem", errors=errors)
+        async with gate:
+            try:
+                receipt = await publisher.offer(row)
+            except PublishingFailed as error:
+                return Line(where=row.external_id, status="failed", errors=[str(error)])
+            finally:
+                done()
+        return Line(
+            where=row.external_id,
+            status=receipt.status,
+            slot_id=str(receipt.slot_id) if receipt.slot_id else None,
+            errors=[f"{each.path}: {each.code}: {each.message}" for each in receipt.errors],
+        )
+
+    if all(isinstance(row, Problem) for row in rows):
+        return [
+            Line(where=r.where, status="problem", errors=[f"{r.code}: {r.message}"]) for r in rows
+        ]
+    async with VenuePublisher(
+        place.nats_url, place.key, user=place.user, password=place.password
+    ) as publisher:
+        return list(await asyncio.gather(*(one(row) for row in rows)))
+
+
+def _text(line: Line) -> str:
+    colour = {"accepted": "green", "duplicate": "cyan"}.get(line.status, "red")
+    said = "; ".join(line.errors) or line.slot_id or ""
+    return f"{click.style(f'{line.status:<9}', fg=colour)} {line.where}  {said}".rstrip()
+
+
+def _code(lines: Sequence[Line]) -> int:
+    found = {line.status for line in lines}
+    if "failed" in found:
+        return _UNREACHED
+    return 1 if found & {"problem", "refused"} else 0
+
+
+class Unreached(Complaint):
+    exit_code = _UNREACHED
