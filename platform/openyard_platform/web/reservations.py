@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Litestar, Request, Response, Router, delete, get, post
-from litestar.params import FromPath, FromQuery, HeaderParameter
+from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from msgspec import Struct
 
 from openyard_events.commands import Outcome
@@ -86,7 +86,7 @@ class Page(Struct, frozen=True, kw_only=True):
 @post(PATH, operation_id="reserve", opt=auth.LOGGED_IN, status_code=201)
 async def reserve(
     request: Request[Any, Any, Any],
-    data: Wish,
+    data: JSONBody[Wish],
     idempotency_key: Annotated[
         str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=200)
     ] = None,
