@@ -12,7 +12,7 @@ from openyard_calendars.unreadable import CannotRead, Unreadable
 MAX_BYTES = 5_000_000
 MAX_EVENTS = 5_000
 MAX_OCCURRENCES = 10_000  # of all series of a file together
-MAX_LOOKED = 3_000_000  # days, in following its rules: some seconds
+MAX_LOOKED = 1_000_000  # days, in following its rules: a second or two
 
 
 _SUPERSEDED = CannotRead("superseded", "Another event of the same UID is newer.")

@@ -66,11 +66,12 @@ def _definition(timezone: Component) -> tuple[str, dt.tzinfo | None]:
 
 
 def _fixed(timezone: Component) -> dt.tzinfo | None:
-    offsets = Properties(timezone.inner, frozenset({"TZOFFSETTO"})).every("TZOFFSETTO")
-    values = {offset.value.strip() for offset in offsets}
-    match = _OFFSET.fullmatch(values.pop()) if len(values) == 1 else None
-    if not match:
+    found = Properties(timezone.inner, frozenset({"TZOFFSETTO"})).every("TZOFFSETTO")
+    matches = {_OFFSET.fullmatch(offset.value.strip()) for offset in found}
+    offsets = {match.groups() if match else None for match in matches}
+    only = offsets.pop() if len(offsets) == 1 else None
+    if not only:
         return None
-    sign, hours, minutes = match.groups()
+    sign, hours, minutes = only
     offset = dt.timedelta(hours=int(hours), minutes=int(minutes))
     return dt.timezone(offset if sign == "+" else -offset)

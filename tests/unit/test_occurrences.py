@@ -82,6 +82,18 @@ def test_a_library_finds_the_same_times(rule, days):
     assert ours.times == sorted({first, *theirs})
 
 
+def test_a_day_of_the_year_may_be_counted_from_its_end():
+    assert starts("FREQ=YEARLY;BYYEARDAY=1,-1;COUNT=3")[1:] == [
+        "2026-12-31 09:00",
+        "2027-01-01 09:00",
+        "2027-12-31 09:00",
+    ]
+
+
+def test_the_last_weekday_of_a_year_is_found():
+    assert starts("FREQ=YEARLY;BYDAY=-1SA;COUNT=1")[1:] == ["2026-12-26 09:00"]
+
+
 def test_positions_count_in_the_whole_week():
     tuesday = dt.datetime.fromisoformat("2027-04-06T09:00")
 
