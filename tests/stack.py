@@ -147,7 +147,8 @@ class Stack:
             self.pids()
         except OSError:
             return False
-        return True
+        # One that was killed leaves its own behind until the next has begun.
+        return bool(self.ready["pid"] == self.process.pid)
 
 
 def openyard(*arguments: str) -> list[str]:

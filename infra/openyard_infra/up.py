@@ -286,6 +286,7 @@ class Stack:
         if not self._is_ready:
             return
         content: dict[str, object] = {
+            "pid": os.getpid(),
             "url": self._url,
             "nats_url": self._nats.url,
             "database_url": self._postgres.url,
