@@ -89,7 +89,7 @@ async def public_edition(venue_key: str, base_url: str, now: dt.datetime) -> Edi
         name=domain.public_name(state.name),
         description=state.description,
         changed_at=state.own_changed_at,
-        url=f"{base_url}/venues/{state.key}",
+        url=f"{base_url}/slots?venue={state.key}",
         source=f"{base_url}/venues/{state.key}/calendar.ics",
     )
     return _edition(state, head, now)

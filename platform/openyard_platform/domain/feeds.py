@@ -145,7 +145,7 @@ def reservation_entry(reservation: ReservationView, base_url: str) -> Entry:
         description="\n".join(_reservation_lines(reservation)),
         cancelled=reservation.status == ReservationStatus.CANCELLED,
         private=True,
-        url=f"{base_url}/slots/{reservation.slot_id}",
+        url=f"{base_url}/my/reservations/{reservation.id}",
         categories=(words.KINDS.get(reservation.kind, reservation.kind),),
         geo=_geo(reservation.place),
     )

@@ -117,7 +117,10 @@ def letter(subject: Subject, base_url: str) -> Letter:
     """The mail: subject line, plain text, and the same as HTML."""
     headlined = headline(subject.kind, subject.title)
     rows = _rows(subject)
-    link = f"{base_url}/slots/{subject.slot_id}"
+    links = [
+        ("查看预约", f"{base_url}/my/reservations/{subject.reservation_id}"),
+        ("查看场次", f"{base_url}/slots/{subject.slot_id}"),
+    ]
     closing = f"这封信由{words.PRODUCT}自动发出，请勿直接回复。"
     text = "\n".join(
         [
@@ -127,8 +130,7 @@ def letter(subject: Subject, base_url: str) -> Letter:
             "",
             advice(subject),
             "",
-            f"查看场次：{link}",
-            f"我的预约：{base_url}/reservations",
+            *(f"{name}：{link}" for name, link in links),
             "",
             closing,
             "",
@@ -137,7 +139,7 @@ def letter(subject: Subject, base_url: str) -> Letter:
     return Letter(
         subject=f"【{words.PRODUCT}】{headlined}",
         text=text,
-        html=_html(headlined, rows, advice(subject), link, base_url, closing),
+        html=_html(headlined, rows, advice(subject), links, closing),
     )
 
 
@@ -154,18 +156,17 @@ def _rows(subject: Subject) -> list[tuple[str, str]]:
     ]
 
 
-def _html(  # noqa: PLR0913 - the parts of one letter
-    title: str, rows: list[tuple[str, str]], advised: str, link: str, base_url: str, closing: str
+def _html(
+    title: str, rows: list[tuple[str, str]], advised: str, links: list[tuple[str, str]], end: str
 ) -> str:
     table = "".join(
         f'<tr><th align="left">{name}</th><td>{html.escape(value)}</td></tr>'
         for name, value in rows
     )
+    anchors = " · ".join(f'<a href="{html.escape(link)}">{name}</a>' for name, link in links)
     return (
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         f"<title>{html.escape(title)}</title></head><body>"
         f"<h1>{html.escape(title)}</h1><table>{table}</table><p>{html.escape(advised)}</p>"
-        f'<p><a href="{html.escape(link)}">查看场次</a> · '
-        f'<a href="{html.escape(base_url)}/reservations">我的预约</a></p>'
-        f"<p><small>{closing}</small></p></body></html>"
+        f"<p>{anchors}</p><p><small>{end}</small></p></body></html>"
     )

@@ -29,14 +29,17 @@ class Body(Struct, frozen=True):
 
 
 class Bodies:
-    """The most recently asked-for bodies, up to ``room`` bytes."""
+    """The most recently asked-for bodies, up to ``room`` bytes. ``used``: how many they take."""
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
-        self._used = 0
+        self.used = 0
         self._kept: OrderedDict[str, Body] = OrderedDict()
         self._making: dict[str, asyncio.Task[Body | None]] = {}
         self._last: OrderedDict[str, str] = OrderedDict()
+
+    def __len__(self) -> int:
+        return len(self._kept)
 
     async def get(self, address: str, edition: Edition) -> Body | None:
         """The body of this edition; None: the feed has become another in the meantime."""
@@ -85,10 +88,10 @@ class Bodies:
 
     def _keep(self, body: Body) -> None:
         self._kept[body.edition.etag] = body
-        self._used += body.size
-        while self._used > self._room and self._kept:
+        self.used += body.size
+        while self.used > self._room and self._kept:
             _, oldest = self._kept.popitem(last=False)
-            self._used -= oldest.size
+            self.used -= oldest.size
 
     def _note(self, address: str, etag: str) -> None:
         if etag in self._kept:

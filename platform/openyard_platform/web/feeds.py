@@ -12,7 +12,6 @@ import asyncpg
 from litestar import Litestar, Request, Response, Router, delete, post, route
 from litestar.params import FromPath
 
-from openyard_calendars.feed import CONTENT_TYPE
 from openyard_platform import clock
 from openyard_platform.actions import feeds
 from openyard_platform.actions.feeds import Edition, FeedAddress
@@ -23,7 +22,9 @@ from openyard_platform.web.feed_bodies import Bodies, Body
 Call = Request[Any, Any, Any]
 Answer = Response[bytes]
 
-PLAIN = "text/plain; charset=utf-8"
+# Litestar adds the charset to what begins with "text/".
+CALENDAR = "text/calendar"
+PLAIN = "text/plain"
 _SUFFIX = ".ics"
 # How often the last use of a link is written down.
 _USE_EVERY = dt.timedelta(hours=1)
@@ -59,7 +60,7 @@ def _by_method(name: str) -> Callable[[Any, Any, Any], str]:
     http_method=["GET", "HEAD"],
     operation_id=_by_method("venueCalendar"),
     opt=auth.PUBLIC,
-    media_type="text/calendar",
+    media_type=CALENDAR,
 )
 async def venue_calendar(request: Call, key: FromPath[str]) -> Answer:
     """A venue's slots, open ones with the seats left; no log-in, for any calendar program."""
@@ -71,7 +72,7 @@ async def venue_calendar(request: Call, key: FromPath[str]) -> Answer:
     http_method=["GET", "HEAD"],
     operation_id=_by_method("privateCalendar"),
     opt=auth.PUBLIC,
-    media_type="text/calendar",
+    media_type=CALENDAR,
 )
 async def private_calendar(request: Call, name: FromPath[str]) -> Answer:
     """``{token}.ics``: the reservations of whoever the secret link was given to."""
@@ -195,12 +196,12 @@ def _whole(request: Call, body: Body, headers: dict[str, str]) -> Answer:
     more = _validators(body.edition, zipped=zipped) | headers
     if zipped:
         more["Content-Encoding"] = "gzip"
-    return Response(body.zipped if zipped else body.plain, media_type=CONTENT_TYPE, headers=more)
+    return Response(body.zipped if zipped else body.plain, media_type=CALENDAR, headers=more)
 
 
 def _unchanged(request: Call, edition: Edition, headers: dict[str, str]) -> Answer:
     more = _validators(edition, zipped=_wants_gzip(request)) | headers
-    return Response(b"", status_code=304, media_type=CONTENT_TYPE, headers=more)
+    return Response(b"", status_code=304, media_type=CALENDAR, headers=more)
 
 
 def _validators(edition: Edition, *, zipped: bool) -> dict[str, str]:
