@@ -9,6 +9,7 @@ import pytest
 from litestar import Request, get, post
 from litestar.params import FromQuery, JSONBody
 from msgspec import Meta, Struct
+from redis.asyncio import Redis
 
 from openyard_platform.domain.errors import Conflict, Refused, TooMany
 from openyard_platform.settings import Settings
@@ -29,6 +30,11 @@ class Body(Struct, frozen=True, forbid_unknown_fields=True):
 @post("/echo", opt=auth.PUBLIC)
 async def echo(data: JSONBody[Body]) -> Body:
     return data
+
+
+@post("/anything", opt=auth.PUBLIC)
+async def anything(request: Request[Any, Any, Any]) -> str:
+    return type(await request.json()).__name__
 
 
 @get("/number", opt=auth.PUBLIC)
@@ -59,8 +65,9 @@ async def mine() -> str:
 
 @pytest.fixture(scope="module")
 async def client(settings: Settings) -> AsyncIterator[httpx.AsyncClient]:
-    app = create_app(settings, handlers=[echo, number, fails, no_policy, mine])
+    app = create_app(settings, handlers=[echo, anything, number, fails, no_policy, mine])
     async with running(app), browser(app) as found:
+        found.app = app
         yield found
 
 
@@ -69,6 +76,26 @@ async def test_the_process_is_healthy_and_ready(client):
     ready = await client.get("/readyz")
     assert ready.status_code == 200
     assert ready.json() == {"database": "ok", "nats": "ok", "valkey": "ok"}
+
+
+async def test_a_server_that_does_not_answer_makes_the_process_unready_and_not_unhealthy(client):
+    state = client.app.state
+    usual = state.valkey
+    state.valkey = Redis.from_url("redis://127.0.0.1:1", socket_connect_timeout=0.2)
+    try:
+        ready, healthy = await client.get("/readyz"), await client.get("/healthz")
+    finally:
+        await state.valkey.aclose()
+        state.valkey = usual
+    assert (ready.status_code, ready.headers["retry-after"]) == (503, "1")
+    assert ready.json() == {"database": "ok", "nats": "ok", "valkey": "ConnectionError"}
+    assert healthy.status_code == 200
+
+
+async def test_a_body_nested_too_deep_is_malformed(client):
+    answer = await client.post("/anything", content=b"[" * 100_000)
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["code"] == "malformed_json"
 
 
 async def test_a_valid_body_is_taken(client):
@@ -180,4 +207,5 @@ async def test_the_metrics_count_answers_by_route_and_not_by_address(client):
     text = (await client.get("/metrics")).text
     assert 'openyard_http_answers_total{method="GET",route="/fails/{kind}",status="409"}' in text
     assert 'route="none",status="404"' in text
+    assert "openyard_decisions_waiting 0.0" in text
     assert "/nowhere/else" not in text

@@ -9,6 +9,7 @@ from litestar.handlers import HTTPRouteHandler
 from litestar.types import Empty
 
 from openyard_events import form
+from openyard_events.contracts import FieldError
 from openyard_platform.domain.errors import Invalid
 
 _decoders: WeakKeyDictionary[HTTPRouteHandler, msgspec.json.Decoder[Any]] = WeakKeyDictionary()
@@ -28,8 +29,9 @@ class StrictRequest(Request[Any, Any, Any]):
         body = await self.body()
         try:
             self._json = _decoder(self.route_handler).decode(body)
-        except UnicodeDecodeError as error:
-            raise _invalid(form.describe("Invalid UTF-8")) from error
+        except (UnicodeDecodeError, RecursionError) as error:
+            message = "The text is not UTF-8, or nested too deep."
+            raise _invalid(FieldError(path="", code="malformed_json", message=message)) from error
         except msgspec.DecodeError as error:
             raise _invalid(form.explain(error)) from error
         return self._json
@@ -44,5 +46,5 @@ def _decoder(handler: HTTPRouteHandler) -> msgspec.json.Decoder[Any]:
     return decoder
 
 
-def _invalid(*errors: Any) -> Invalid:
-    return Invalid("The body is not what this route takes.", errors=list(errors))
+def _invalid(error: FieldError) -> Invalid:
+    return Invalid("The body is not what this route takes.", errors=[error])

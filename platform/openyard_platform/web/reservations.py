@@ -174,6 +174,11 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
     gatherer = Gatherer(connection, connection.jetstream(), instance, settings.partitions)
     await gatherer.start()
     app.state.desk = Desk(settings, gatherer)
+    app.state.metrics.gauge(
+        "openyard_decisions_waiting",
+        "Commands of this process that wait for their decision.",
+        lambda: gatherer.undecided,
+    )
     try:
         yield
     finally:
