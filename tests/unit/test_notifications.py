@@ -130,7 +130,7 @@ def test_a_mail_made_again_has_the_same_message_id():
     ]
     assert mails[0] == mails[1]
     assert mails[0].message_id == f"<notification-{ACCOUNT}@openyard.example>"
-    bare = actions.letter(claimed, sender="noreply", base_url=BASE_URL)
+    bare = actions.letter(claimed, sender="联育", base_url=BASE_URL)
     assert bare.message_id == f"<notification-{ACCOUNT}@openyard>"
 
 

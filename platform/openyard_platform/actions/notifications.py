@@ -95,7 +95,8 @@ def letter(claimed: Claimed, *, sender: str, base_url: str) -> Mail:
 
 def _host(sender: str) -> str:
     # Not the platform's own address, which may change between a mail and its repeat.
-    return parseaddr(sender)[1].rpartition("@")[2] or "openyard"
+    _, at, host = parseaddr(sender)[1].rpartition("@")
+    return host if at else "openyard"
 
 
 def subject_of(found: Claimed | Item) -> Subject:
