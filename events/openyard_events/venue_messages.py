@@ -13,6 +13,7 @@ from openyard_events.envelope import BadEnvelope
 MAX_BYTES = 64 * 1024
 LONGEST_SLOT = dt.timedelta(days=31)
 FIRST_YEAR, LAST_YEAR = 2001, 2199
+_LONGEST_PATH, _LONGEST_MESSAGE = 200, 500
 
 _TYPES = {
     "offered": contracts.SLOT_OFFERED,
@@ -47,10 +48,20 @@ def venue_of(subject: str) -> str | None:
 def check(subject: str, headers: Mapping[str, str] | None, data: bytes) -> Accepted | Rejected:
     """Decode one message of ``venue.<key>.slot.<verb>`` and look at all that needs no database."""
     verb = subject.rpartition(".")[2]
-    receipt_id = envelope.event_id(headers)
-    errors = []
+    checked = _check(subject, verb, headers, data)
+    if isinstance(checked, Accepted):
+        return checked
+    return Rejected(receipt_id=envelope.event_id(headers), errors=[_tame(one) for one in checked])
+
+
+def _check(
+    subject: str, verb: str, headers: Mapping[str, str] | None, data: bytes
+) -> Accepted | list[FieldError]:
+    errors: list[FieldError] = []
+    receipt_id = None
     try:
         around = envelope.read(headers)
+        receipt_id = around.id
         if around.type is not None and around.type != _TYPES.get(verb):
             message = f"ce-type {around.type!r} does not belong on {subject}."
             errors.append(_error("ce-type", "subject_mismatch", message))
@@ -58,19 +69,16 @@ def check(subject: str, headers: Mapping[str, str] | None, data: bytes) -> Accep
         errors += bad.errors
     if verb not in _TYPES:
         message = f"{verb[:80]!r} is none of {', '.join(_TYPES)}."
-        errors.append(_error("", "subject_mismatch", message))
-        return Rejected(receipt_id=receipt_id, errors=errors)
+        return [*errors, _error("", "subject_mismatch", message)]
     if len(data) > MAX_BYTES:
         message = f"The message has {len(data)} bytes, {MAX_BYTES} are allowed."
-        errors.append(_error("", "too_large", message))
-        return Rejected(receipt_id=receipt_id, errors=errors)
+        return [*errors, _error("", "too_large", message)]
     slot = _decode(verb, data)
     if isinstance(slot, FieldError):
-        errors.append(slot)
-    else:
-        errors += faults(slot)
-    if errors or receipt_id is None or isinstance(slot, FieldError):
-        return Rejected(receipt_id=receipt_id, errors=errors)
+        return [*errors, slot]
+    errors += faults(slot)
+    if errors or receipt_id is None:
+        return errors
     return Accepted(receipt_id=receipt_id, slot=slot)
 
 
@@ -135,6 +143,13 @@ def _party(slot: SlotOffered) -> Iterator[FieldError]:
         yield _error("party.max", "party_impossible", "party.max is below party.min.")
     if smallest > slot.capacity:
         yield _error("party.min", "party_impossible", "party.min is above the capacity.")
+
+
+def _tame(error: FieldError) -> FieldError:
+    """What the venue wrote comes back in it: no longer than needed, nothing that cannot be kept."""
+    path = "".join(ch if ch.isprintable() else "�" for ch in error.path[:_LONGEST_PATH])
+    message = "".join(ch if ch.isprintable() else "�" for ch in error.message[:_LONGEST_MESSAGE])
+    return FieldError(path=path, code=error.code, message=message)
 
 
 def _error(path: str, code: str, message: str) -> FieldError:

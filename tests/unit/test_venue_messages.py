@@ -97,6 +97,18 @@ def test_each_fault_has_a_path_and_a_code(changes, path, code):
     assert errors(check(**changes)) == [(path, code)]
 
 
+def test_what_the_venue_wrote_comes_back_tamed():
+    checked = check(**{"\0" + "x" * 10_000: 1})
+
+    assert isinstance(checked, Rejected)
+    [error] = checked.errors
+    assert error.code == "unknown_field"
+    assert error.path.startswith("�xxx")
+    assert len(error.path) == 200
+    assert len(error.message) == 500
+    assert "\0" not in error.message
+
+
 def test_a_missing_field_is_named():
     body = json.dumps({key: SLOT[key] for key in SLOT if key != "title"}).encode()
     assert errors(check(body)) == [("title", "missing_field")]
