@@ -1,0 +1,101 @@
+"""The relay: carries recorded facts from the outbox to the FACT stream, in order, at least once."""
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import asyncpg
+from nats.aio.client import Client
+
+from openyard_events import atomic, bus, envelope, subjects
+from openyard_events.atomic import Message
+from openyard_platform.settings import Settings
+from openyard_platform.store import engine, outbox
+from openyard_platform.store.outbox import Row
+from openyard_workers.outages import OUTAGE, pause
+
+_log = logging.getLogger(__name__)
+
+_BATCH = 100  # messages that share one fsync of the stream
+_ROWS = 5 * _BATCH
+# Polling is the truth, the bell only shortens the wait. Just after something happened it pays to
+# look again soon: a row is held back while any older transaction runs.
+_SOON = 0.02
+_LATER = 0.5
+
+
+async def run(settings: Settings, stop: asyncio.Event) -> None:
+    """Relay until ``stop`` is set."""
+    await engine.connect(settings.database_url, size=2, application="openyard relay")
+    nc = await bus.connect(settings.nats_url, name="relay")
+    try:
+        await bus.ensure_streams(nc.jetstream(), settings.partitions)
+        await Relay(settings, nc).serve(stop)
+    finally:
+        await nc.close()
+        await engine.disconnect()
+
+
+class Relay:
+    """``source``: what stands in ``ce-source`` of every fact."""
+
+    def __init__(self, settings: Settings, nc: Client) -> None:
+        self._nc = nc
+        self._dsn = settings.database_url
+        self._source = settings.base_url
+        self._rung = asyncio.Event()
+        self._bell: Any = None
+
+    async def serve(self, stop: asyncio.Event) -> None:
+        wait = _SOON
+        try:
+            while not stop.is_set():
+                try:
+                    await self._hang_bell()
+                    self._rung.clear()
+                    sent = await self.drain_some()
+                except OUTAGE as error:
+                    _log.warning("The relay waits: %r", error)
+                    await pause(stop, _LATER)
+                    continue
+                if sent < _ROWS:
+                    wait = _SOON if sent or await self._ring(stop, wait) else min(_LATER, 2 * wait)
+        finally:
+            if self._bell is not None:
+                self._bell.terminate()
+
+    async def drain_some(self) -> int:
+        """Publish the oldest rows, then forget them; how many there were.
+
+        No lock is held while publishing. Whoever dies in between has published some twice; the
+        stream drops what comes again within its window, and after that consumers do.
+        """
+        rows = await outbox.unsent(_ROWS)
+        for start in range(0, len(rows), _BATCH):
+            batch = rows[start : start + _BATCH]
+            messages = [self._message(row) for row in batch]
+            await atomic.publish_batch(self._nc, subjects.FACT_STREAM, messages)
+            await outbox.forget([row.id for row in batch])
+        return len(rows)
+
+    def _message(self, row: Row) -> Message:
+        event_id = str(row.event_id)
+        headers = envelope.headers(event_id, row.type, self._source, row.at)
+        return Message(row.subject, {**headers, "Nats-Msg-Id": event_id}, row.body.encode())
+
+    async def _hang_bell(self) -> None:
+        if self._bell is not None and not self._bell.is_closed():
+            return
+        with contextlib.suppress(OSError, asyncpg.PostgresError, TimeoutError):
+            self._bell = await outbox.listen(self._dsn, self._rung.set)
+
+    async def _ring(self, stop: asyncio.Event, seconds: float) -> bool:
+        """Wait for the bell, the time or the end; True: it rang."""
+        rung = asyncio.create_task(self._rung.wait())
+        stopped = asyncio.create_task(stop.wait())
+        await asyncio.wait((rung, stopped), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        for task in (rung, stopped):
+            task.cancel()
+        await asyncio.gather(rung, stopped, return_exceptions=True)
+        return self._rung.is_set()
