@@ -163,7 +163,7 @@ def _organisation(  # noqa: PLR0913 - one column of the tables above each
         category=None if category == "-" else category,
         layout="" if layout == "-" else layout,
         district=district,
-        address=f"{centre.name}（演示地址）",
+        address=f"{centre.name}演示路 {1 + number(seed, 199, key, 'address')} 号",
         # Within some two kilometres of the centre, so that no two stand on one point of a map.
         latitude=round(centre.latitude + (number(seed, 401, key, "north") - 200) / 10_000, 4),
         longitude=round(centre.longitude + (number(seed, 401, key, "east") - 200) / 10_000, 4),

@@ -36,8 +36,10 @@ class _Instance(Struct, frozen=True, kw_only=True):
 
 def slots_of(seed: int, organisation: Organisation, today: dt.date) -> tuple[SlotOffered, ...]:
     """Everything one organisation offers from tomorrow on, in the order of time."""
-    slots = [_slot(instance) for instance in _instances(seed, organisation, today)]
-    return tuple(sorted(slots, key=lambda slot: (slot.starts_at, slot.external_id)))
+    slots = (_slot(instance) for instance in _instances(seed, organisation, today))
+    # What closes today may be closed before anybody can see it.
+    bookable = (slot for slot in slots if not (slot.closes_at and slot.closes_at.date() <= today))
+    return tuple(sorted(bookable, key=lambda slot: (slot.starts_at, slot.external_id)))
 
 
 def _instances(seed: int, organisation: Organisation, today: dt.date) -> Iterator[_Instance]:
