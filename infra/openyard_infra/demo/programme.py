@@ -31,7 +31,6 @@ class _Instance(Struct, frozen=True, kw_only=True):
     begins: dt.time
     ends: dt.time
     space: str
-    place: str  # what tells courts apart in the title
 
 
 def slots_of(seed: int, organisation: Organisation, today: dt.date) -> tuple[SlotOffered, ...]:
@@ -43,18 +42,14 @@ def slots_of(seed: int, organisation: Organisation, today: dt.date) -> tuple[Slo
 
 
 def _instances(seed: int, organisation: Organisation, today: dt.date) -> Iterator[_Instance]:
-    names = {space.key: space.name for space in organisation.spaces}
     for offer in OFFERS.get(organisation.layout, ()):
         phase = number(seed, offer.every, organisation.key, offer.key)
         for day in _days(today):
             if day.weekday() not in offer.days or _week(day) % offer.every != phase:
                 continue
             for space in offer.spaces:
-                place = names[space] if len(offer.spaces) > 1 else ""
                 for begins, ends in offer.times:
-                    yield _Instance(
-                        offer=offer, day=day, begins=begins, ends=ends, space=space, place=place
-                    )
+                    yield _Instance(offer=offer, day=day, begins=begins, ends=ends, space=space)
 
 
 def _days(today: dt.date) -> Iterator[dt.date]:
@@ -70,7 +65,6 @@ def _week(day: dt.date) -> int:
 def _slot(instance: _Instance) -> SlotOffered:
     offer = instance.offer
     starts_at = dt.datetime.combine(instance.day, instance.begins, _SHANGHAI)
-    title = f"{offer.title} · {instance.place}" if instance.place else offer.title
     return SlotOffered(
         external_id=f"{offer.key}-{instance.space}-{starts_at:%Y%m%d-%H%M}",
         version=1,
@@ -78,7 +72,7 @@ def _slot(instance: _Instance) -> SlotOffered:
         starts_at=starts_at,
         ends_at=dt.datetime.combine(instance.day, instance.ends, _SHANGHAI),
         capacity=offer.capacity,
-        title=title,
+        title=offer.title,
         audiences=list(offer.audiences),
         kind=offer.kind,
         exclusive=offer.exclusive,
