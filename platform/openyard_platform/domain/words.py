@@ -209,6 +209,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "study_group_unknown": ("没有找到所选的班级团组。请先登记班级团组。", ""),
     "seats_below_children": ("人数不能少于所选孩子的人数。请增加人数。", ""),
     "idempotency_key_reused": ("这个请求与之前的一次重复但内容不同。请刷新页面后重新提交。", ""),
+    "unavailable": ("现在人很多，没有占用名额。请等几秒钟，再按一次。", ""),
     "failed": ("处理时出了错，没有占用名额。请稍后再试。", ""),
 }
 

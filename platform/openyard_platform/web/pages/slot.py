@@ -11,13 +11,13 @@ from openyard_platform import clock, ids
 from openyard_platform.actions import children, reservations
 from openyard_platform.actions.reservations import Queued, Wish
 from openyard_platform.domain import words
-from openyard_platform.domain.errors import Invalid, Refused
+from openyard_platform.domain.errors import Conflict, Invalid, Refused, Unavailable
 from openyard_platform.domain.people import Actor, Role
 from openyard_platform.store import reservations as records
 from openyard_platform.store import slots as catalogue
 from openyard_platform.store import study_groups
 from openyard_platform.store.slots import Search, Slot
-from openyard_platform.web import auth
+from openyard_platform.web import auth, problems
 from openyard_platform.web.pages import forms, rendering
 from openyard_platform.web.pages.forms import Form
 from openyard_platform.web.reservations import desk
@@ -67,9 +67,11 @@ async def reserve(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> R
     except Refused as error:
         refusals = error.parameters["refusals"]
         return await _page(request, slot, form=form, refusals=refusals, status_code=409)
-    except Invalid as error:
+    except (Invalid, Conflict, Unavailable) as error:
+        # Whatever it was, the form stays as it was filled in.
+        told = problems.tell(error)
         refusals = [{"code": error.code}]
-        return await _page(request, slot, form=form, refusals=refusals, status_code=422)
+        return await _page(request, slot, form=form, refusals=refusals, status_code=told.status)
     reservation_id = answer.id if isinstance(answer, Queued) else answer.reservation_id
     return rendering.go(f"/my/reservations/{reservation_id or answer.id}")
 
@@ -108,6 +110,8 @@ async def _page(
     actor = await auth.actor_of(request)
     shown = present(slot, now)
     own = None if actor is None else await records.live_on(actor.holder_id, slot.id)
+    # A school may come with one class after another; anybody else comes once.
+    done = own is not None and actor is not None and actor.role is not Role.SCHOOL
     return await rendering.page(
         request,
         "slot.html",
@@ -115,7 +119,8 @@ async def _page(
             "slot": shown,
             "own": own,
             "obstacle": None if actor is None else _obstacle(actor, shown),
-            "booking": await _booking(actor, shown, form) if actor and not own else None,
+            "done": done,
+            "booking": await _booking(actor, shown, form) if actor and not done else None,
             "errors": {} if form is None else form.errors,
             "refusals": refusals or [],
             "others": await _others(slot),
