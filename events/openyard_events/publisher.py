@@ -25,6 +25,8 @@ _ACK_TIMEOUT = 2.0
 # No receipt yet: say it again. The platform answers a repeated ce-id with the first outcome.
 _SAY_AGAIN_AFTER = 5.0
 _PATIENCE = 60.0
+# The stream has said no, or nothing was sent. After anything else it may hold the message.
+_NOT_TAKEN = (NoStreamResponseError, APIError, nats.errors.OutboundBufferLimitError)
 _receipts = msgspec.json.Decoder(Receipt)
 
 
@@ -154,15 +156,19 @@ class SlotPublisher:
         loop = asyncio.get_running_loop()
         give_up = loop.time() + self._patience
         failure: Exception | None = None
+        perhaps = False
         while loop.time() < give_up and not future.done():
             failure = await self._send(subject, data, headers)
+            perhaps = perhaps or not isinstance(failure, _NOT_TAKEN)
             pause = 0.25 if failure else min(_SAY_AGAIN_AFTER, max(0.0, give_up - loop.time()))
             await asyncio.wait([future], timeout=pause)
         if future.done():
             return future.result()
-        if failure is not None:
+        if not perhaps:
             raise PublishRefused(f"{subject}: {failure!r}") from failure
-        raise NoReceipt(f"{subject}: no receipt for {identity} in {self._patience:.0f} s.")
+        raise NoReceipt(
+            f"{subject}: no receipt for {identity} in {self._patience:.0f} s."
+        ) from failure
 
     async def _send(self, subject: str, data: bytes, headers: dict[str, str]) -> Exception | None:
         """What went wrong, if it may go right the next time.

@@ -21,6 +21,8 @@ authorization { users: [
   { user: openyard, password: platform }
   { user: museum, password: secret, permissions: {
       publish: ["venue.museum.>"], subscribe: ["receipt.museum.>", "_INBOX_museum.>"] } }
+  { user: reader, password: secret, permissions: {
+      publish: ["nothing"], subscribe: ["receipt.museum.>", "_INBOX_museum.>"] } }
 ] }
 """
 NINE = dt.datetime(2026, 12, 5, 1, tzinfo=dt.UTC)
@@ -159,16 +161,35 @@ async def test_another_venues_key_is_refused_when_connecting(server):
             pass
 
 
-async def test_a_right_to_read_alone_does_not_publish(server):
-    other = await bus.connect(
-        server.url, name="x", login=("museum", "secret"), inbox="_INBOX_museum"
-    )
-    publisher = SlotPublisher(other, patience=2)
-    await publisher.listen("museum")
+async def test_a_publish_that_is_forbidden_is_said_by_the_connections_callback(server):
+    publishers: list[SlotPublisher] = []
 
-    with pytest.raises(PublishRefused):
-        await publisher.publish("library", SLOT)
-    await other.close()
+    async def hear(error: Exception) -> None:
+        await publishers[0].denied(error)
+
+    museum = await bus.connect(
+        server.url,
+        name="museum",
+        inbox="_INBOX_museum",
+        login=("reader", "secret"),
+        error_cb=hear,
+    )
+    publishers.append(SlotPublisher(museum, patience=5))
+
+    async with asyncio.timeout(3):
+        with pytest.raises(PublishRefused, match=r"(?i)permissions violation"):
+            await publishers[0].publish("museum", SLOT)
+    await museum.close()
+
+
+async def test_without_a_stream_nothing_is_taken(tmp_path):
+    server = NatsServer(tmp_path)
+    await server.start()
+
+    async with VenuePublisher(server.url, "museum", patience=1) as venue:
+        with pytest.raises(PublishRefused, match="NoStreamResponse"):
+            await venue.offer(SLOT)
+    server.stop()
 
 
 async def test_wrong_credentials_are_refused_when_connecting(server):
