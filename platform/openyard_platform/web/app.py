@@ -26,6 +26,7 @@ from openyard_platform.web import (
     slots,
     study_groups,
     tokens,
+    venues,
 )
 from openyard_platform.web.bodies import StrictRequest
 from openyard_platform.web.metrics import Metrics
@@ -44,6 +45,7 @@ ROUTES: list[ControllerRouterHandler] = [
     children.router,
     study_groups.router,
     slots.router,
+    venues.router,
     reservations.router,
     feeds.router,
     inbox.router,
@@ -57,7 +59,13 @@ def create_app(settings: Settings, *, handlers: Sequence[ControllerRouterHandler
     return Litestar(
         route_handlers=[*ROUTES, *handlers],
         state=State({"settings": settings, "metrics": Metrics()}),
-        lifespan=[resources.opened, live.opened, reservations.opened, feeds.opened],
+        lifespan=[
+            resources.opened,
+            live.opened,
+            reservations.opened,
+            feeds.opened,
+            venues.opened,
+        ],
         guards=[auth.enforce],
         exception_handlers=errors.HANDLERS,
         before_send=[headers.add],

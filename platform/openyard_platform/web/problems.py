@@ -29,6 +29,7 @@ STATUS: dict[type[BaseException], int] = {
     errors.NotAllowed: 403,
     errors.NotFound: 404,
     errors.Conflict: 409,
+    errors.Stale: 412,
     errors.TooMany: 429,
     errors.Unavailable: 503,
     # A server of ours does not answer; another try may find it well.
