@@ -1,7 +1,7 @@
 """An .ics file as components and properties, each apart, so that a broken one spoils no other."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from msgspec import Struct, field
@@ -13,7 +13,6 @@ MAX_DEPTH = 8
 # None of these ever stands inside another of them: a second BEGIN ends an unfinished first.
 _OUTER = {"VEVENT", "VTODO", "VJOURNAL", "VFREEBUSY", "VTIMEZONE"}
 
-_FOLD = re.compile(rb"\r?\n[ \t]")
 _PARAMETERS = r'(?:;[^=:;"\r\n]++=(?:"[^"]*+"|[^";:]++)*+)*+'
 _CONTENT_LINE = re.compile(rf"([A-Za-z0-9-]++)({_PARAMETERS}):(.*+)", re.DOTALL)
 _PARAMETER = re.compile(r';([^=:;"]++)=((?:"[^"]*+"|[^";:]++)*+)')
@@ -46,16 +45,29 @@ class Calendar(Struct, kw_only=True):
 def split(data: bytes) -> list[Calendar]:
     """The calendars in a file, in order. Takes any bytes; no line is decoded yet."""
     splitter = _Splitter()
-    for line in _FOLD.sub(b"", data.removeprefix(b"\xef\xbb\xbf")).split(b"\n"):
+    for line in _unfolded(data.removeprefix(b"\xef\xbb\xbf")):
         stripped = line.strip()
         if stripped[:6].upper() == b"BEGIN:":
             splitter.begin(_name(stripped[6:]))
         elif stripped[:4].upper() == b"END:":
             splitter.end(_name(stripped[4:]))
         else:
-            splitter.line(line.rstrip(b"\r"))
+            splitter.line(line)
     splitter.break_off()
     return splitter.calendars
+
+
+def _unfolded(data: bytes) -> Iterator[bytes]:
+    """Whole content lines. Some programs leave empty lines inside a folded one."""
+    pieces: list[bytes] = []
+    for line in data.split(b"\n"):
+        stripped = line.rstrip(b"\r")
+        if stripped[:1] in (b" ", b"\t"):
+            pieces.append(stripped[1:])
+        elif stripped:
+            yield b"".join(pieces)
+            pieces = [stripped]
+    yield b"".join(pieces)
 
 
 def _name(text: bytes) -> str:

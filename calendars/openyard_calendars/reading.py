@@ -12,9 +12,10 @@ from openyard_calendars.unreadable import CannotRead, Unreadable
 MAX_BYTES = 5_000_000
 MAX_EVENTS = 5_000
 MAX_OCCURRENCES = 10_000  # of all series of a file together
-MAX_LOOKED = 1_000_000  # days, in following its rules: a second or two
+MAX_COST = 1_000_000  # of following a file's rules, about a second: see _Series.cost
 
 
+_OCCURRENCE_COST = 10
 _SUPERSEDED = CannotRead("superseded", "Another event of the same UID is newer.")
 
 
@@ -41,14 +42,17 @@ class ReadEvent(Struct, frozen=True, kw_only=True, tag="event"):
 
 
 class _Series(Struct, kw_only=True):
-    """What came of one UID so far."""
+    """What came of one UID so far.
+
+    ``cost``: of what was read so far, in days looked at, each occurrence as ten.
+    """
 
     uid: str
     sequence: int
     changed_at: dt.datetime
     events: list[ReadEvent] = field(default_factory=list)
     unreadable: list[Unreadable] = field(default_factory=list)
-    looked: int = 0
+    cost: int = 0
 
     def refuse(self, reason: CannotRead) -> None:
         self.unreadable.append(reason.of(self.uid))
@@ -116,33 +120,31 @@ def _read_each(found: list[Draft], until: dt.datetime | None) -> list[ReadEvent 
     for draft in found:
         by_uid.setdefault(draft.uid, []).append(draft)
     results: list[ReadEvent | Unreadable] = []
-    looked = 0
+    cost = 0
     for uid, group in by_uid.items():
+        series = _Series(
+            uid=uid,
+            changed_at=max(draft.changed_at for draft in group),
+            sequence=max(draft.sequence for draft in group),
+            cost=cost,
+        )
         try:
-            if looked > MAX_LOOKED:
-                raise CannotRead("too_costly", "The rules of this file take too long.")  # noqa: TRY301
-            series = _series(uid, group, until)
-            looked += series.looked
+            _read_series(series, group, until)
             if len(results) + len(series.events) > MAX_OCCURRENCES:
                 raise CannotRead("too_many_events", "The file gives too many occurrences.")  # noqa: TRY301
+            results += [*series.events, *series.unreadable]
         except CannotRead as error:
             results.append(error.of(uid))
-        else:
-            results += [*series.events, *series.unreadable]
+        cost = series.cost + _OCCURRENCE_COST * len(series.events)
     return results
 
 
-def _series(uid: str, group: list[Draft], until: dt.datetime | None) -> _Series:
+def _read_series(series: _Series, group: list[Draft], until: dt.datetime | None) -> None:
     """All that a file says under one UID.
 
     Raises:
         CannotRead: it cannot be trusted as a whole, or follows no rule of ours.
     """
-    series = _Series(
-        uid=uid,
-        changed_at=max(draft.changed_at for draft in group),
-        sequence=max(draft.sequence for draft in group),
-    )
     mains = [draft for draft in group if draft.recurrence is None]
     main = _newest(series, mains)
     all_day = main is not None and isinstance(main.body, Body) and main.body.start.all_day
@@ -157,7 +159,8 @@ def _series(uid: str, group: list[Draft], until: dt.datetime | None) -> _Series:
         changes = _follow(series, main, changes, until)
     for key, change in changes.items():
         _add(series, change, key)
-    return series
+    if not series.events and not series.unreadable:
+        raise CannotRead("no_occurrences", "The series leaves out each of its occurrences.")
 
 
 def _newest(series: _Series, drafts_of_one: list[Draft]) -> Draft | None:
@@ -203,10 +206,12 @@ def _starts(series: _Series, body: Body, until: dt.datetime | None) -> list[When
         raise CannotRead("dates_malformed", "Of DTSTART and RDATE, one is a day and one a time.")
     times = {moment.utc().astimezone(zone).replace(tzinfo=None) for moment in body.rdates}
     if body.rule:
+        if series.cost > MAX_COST:
+            raise CannotRead("too_costly", "The rules of this file take too long.")
         horizon = until.astimezone(zone).replace(tzinfo=None) if until else None
         followed = occurrences.starts(body.rule, body.start.local, horizon)
         times.update(followed.times)
-        series.looked += followed.looked
+        series.cost += followed.looked
         if followed.cut:
             series.refuse(CannotRead("beyond_horizon", f"Not followed after {until:%Y-%m-%d}."))
     else:
