@@ -1,17 +1,13 @@
 """How a command says that it failed: one line, and an exit code that tells why."""
 
-from typing import Any
-
 import rich_click as click
 
-
-class Complaint(click.ClickException):
-    """It failed for the reason in this one line."""
-
-    def show(self, file: Any = None) -> None:
-        del file
-        click.echo(f"openyard: {self.message}", err=True)
+FAILED = 1
+WRONG_SETTINGS = 2
+UNREACHED = 3
 
 
-class WrongSettings(Complaint):
-    exit_code = 2
+def complaint(line: str, code: int = FAILED) -> SystemExit:
+    """Print the line; to be raised, so that the reader sees where a command ends."""
+    click.echo(f"openyard: {line}", err=True)
+    return SystemExit(code)

@@ -31,7 +31,10 @@ _NEEDED = (
     "OPENYARD_REDIS_URL",
     "OPENYARD_SECRET_KEY",
 )
-_OTHERS = {"OPENYARD_DATA_DIR", "OPENYARD_REQUIRE_BROWSER"}
+_OTHERS = {
+    *("OPENYARD_DATA_DIR", "OPENYARD_REQUIRE_BROWSER", "OPENYARD_BENCH"),
+    *("OPENYARD_NATS_USER", "OPENYARD_NATS_PASSWORD"),
+}
 _ON = (
     ("fsync", "a crash of the machine would lose what was confirmed"),
     ("full_page_writes", "a crash of the machine would damage the database"),
@@ -212,7 +215,7 @@ async def _schema(connection: asyncpg.Connection) -> Finding:
 async def _nats(url: str, partitions: int) -> list[Finding]:
     connection = await asyncio.wait_for(bus.connect(url, name="openyard doctor"), _PATIENCE)
     try:
-        version = str(connection.connected_server_version)
+        version = str(connection.connected_server_version).strip("<>").rpartition(" ")[2]
         found = [Finding(what="NATS", is_=f"version {version}")]
         if connection.max_payload < 2**18:
             is_ = f"at most {connection.max_payload} bytes in a message"

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import rich_click as click
 
-from openyard_infra.complaints import Complaint, WrongSettings
+from openyard_infra.complaints import WRONG_SETTINGS, complaint
 
 T = TypeVar("T")
 
@@ -44,7 +44,7 @@ def doctor(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001
     try:
         environment = running.environment(data_dir)
     except BadSetting as error:
-        raise WrongSettings(str(error)) from error
+        raise complaint(str(error), WRONG_SETTINGS) from error
     found = _run(lambda: examination.examine(environment))
     if as_json:
         click.echo(msgspec.json.encode(found))
@@ -163,7 +163,7 @@ def _settings(directory: Path | None) -> Any:
     try:
         return running.settings(directory)
     except BadSetting as error:
-        raise WrongSettings(str(error)) from error
+        raise complaint(str(error), WRONG_SETTINGS) from error
 
 
 def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
@@ -175,4 +175,4 @@ def _run(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
     try:
         return asyncio.run(work())
     except (OpenyardError, MigrationFailed, *OUTAGES) as error:
-        raise Complaint(str(error) or type(error).__name__) from error
+        raise complaint(str(error) or type(error).__name__) from error

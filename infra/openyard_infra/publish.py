@@ -11,12 +11,10 @@ import msgspec
 import rich_click as click
 from msgspec import Struct
 
-from openyard_infra.complaints import Complaint, WrongSettings
+from openyard_infra.complaints import UNREACHED, WRONG_SETTINGS, complaint
 
 _AT_ONCE = 64
 _HORIZON = dt.timedelta(days=366)
-# No receipt and no answer from the bus: publishing the same file again is safe and may help.
-_UNREACHED = 3
 
 Done = Callable[[], None]
 
@@ -111,13 +109,14 @@ def _place(
     directory = directory or (None if nats_url else running.default_directory())
     if directory is None:
         if not nats_url:
-            raise WrongSettings("Say where: --nats-url, OPENYARD_NATS_URL or --data-dir.")
+            line = "Say where: --nats-url, OPENYARD_NATS_URL or --data-dir."
+            raise complaint(line, WRONG_SETTINGS)
         return Place(nats_url=nats_url, key=key, user=user, password=password)
     try:
         address = "nats://" + running.environment(directory)["OPENYARD_NATS_URL"].rpartition("@")[2]
         secret = keys.read_or_create(directory / "secret")
     except (BadSetting, OSError, ValueError) as error:
-        raise WrongSettings(str(error)) from error
+        raise complaint(str(error), WRONG_SETTINGS) from error
     password = password or keys.derive(secret, f"nats:{key}")
     return Place(nats_url=address, key=key, user=user or key, password=password)
 
@@ -143,7 +142,7 @@ def _run(place: Place, rows: Sequence[Any], *, as_json: bool) -> list[Line]:
             return asyncio.run(_publish(place, rows, lambda: progress.advance(task)))
         except (OSError, nats.errors.Error, PublishRefused) as error:
             said = str(error) or type(error).__name__
-            raise Unreached(f"NATS does not let {place.key} in: {said}") from error
+            raise complaint(f"NATS does not let {place.key} in: {said}", UNREACHED) from error
 
 
 async def _publish(place: Place, rows: Sequence[Any], done: Done) -> list[Line]:
@@ -190,9 +189,5 @@ def _text(line: Line) -> str:
 def _code(lines: Sequence[Line]) -> int:
     found = {line.status for line in lines}
     if "failed" in found:
-        return _UNREACHED
+        return UNREACHED
     return 1 if found & {"problem", "refused"} else 0
-
-
-class Unreached(Complaint):
-    exit_code = _UNREACHED

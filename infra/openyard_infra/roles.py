@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 from collections.abc import Awaitable, Callable
+from types import FrameType
 from typing import Any
 
 import asyncpg
@@ -13,7 +14,9 @@ import nats.errors
 import redis.exceptions
 import uvloop
 
+from openyard_events import bus
 from openyard_infra import logs
+from openyard_infra.complaints import WRONG_SETTINGS, complaint
 from openyard_platform.settings import BadSetting, Settings
 
 _log = logging.getLogger(__name__)
@@ -35,7 +38,7 @@ def settings_or_exit() -> Settings:
     try:
         return Settings.from_environment(os.environ)
     except BadSetting as error:
-        raise SystemExit(_complain(str(error), code=2)) from error
+        raise complaint(str(error), WRONG_SETTINGS) from error
 
 
 def run(role: str, *runs: Run) -> int:
@@ -57,7 +60,12 @@ def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | Non
 
     settings = settings_or_exit()
     logs.configure("web")
-    listening = listen(host, port) if descriptor is None else socket.socket(fileno=descriptor)
+    try:
+        asyncio.run(_reach(settings))
+        listening = listen(host, port) if descriptor is None else socket.socket(fileno=descriptor)
+    except OUTAGES as error:
+        _log.error("web stops: %s: %s", type(error).__name__, error)
+        return 1
 
     from openyard_platform.web.app import create_app  # noqa: PLC0415 - nor Litestar
 
@@ -87,6 +95,9 @@ def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | Non
             timeout_graceful_shutdown=2,
         )
     )
+    # After its own shutdown uvicorn raises the signal once more, for whoever was there before.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
@@ -118,6 +129,19 @@ def _handlers() -> list[Any]:
     return list(routes.handlers)
 
 
+def _end(number: int, frame: FrameType | None) -> None:
+    del number, frame
+    raise SystemExit(0)
+
+
+async def _reach(settings: Settings) -> None:
+    """Fail here, with one line, where the framework would fail with a page."""
+    connection = await asyncpg.connect(settings.database_url, timeout=10)
+    await connection.close()
+    client = await bus.connect(settings.nats_url, name="web")
+    await client.close()
+
+
 async def _until_stopped(settings: Settings, runs: tuple[Run, ...]) -> None:
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -137,10 +161,3 @@ def _first(group: BaseExceptionGroup[BaseException]) -> str:
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]
     return f"{type(error).__name__}: {error}"
-
-
-def _complain(line: str, *, code: int) -> int:
-    import click  # noqa: PLC0415
-
-    click.echo(f"openyard: {line}", err=True)
-    return code
