@@ -47,17 +47,18 @@ def roles(
 
     fd = str(descriptor)
     return [
-        *(
-            child("decider", "worker", "decider", "--home", f"{i}/{DECIDERS}", label=f"decider {i}")
-            for i in range(DECIDERS)
-        ),
-        child("intake", "worker", "intake"),
+        # The one that takes longest to begin goes first.
         *(
             child(
                 "web", "web", "--fd", fd, label=f"web {i}" if workers > 1 else "", keep=descriptor
             )
             for i in range(workers)
         ),
+        *(
+            child("decider", "worker", "decider", "--home", f"{i}/{DECIDERS}", label=f"decider {i}")
+            for i in range(DECIDERS)
+        ),
+        child("intake", "worker", "intake"),
         # What nobody waits for leaves the processors to the others.
         child("relay", "relay", nice=5),
         child("projector", "worker", "projector", nice=5),
