@@ -6,7 +6,6 @@ import logging
 import secrets
 from collections.abc import Sequence
 
-import asyncpg
 import msgspec
 import nats.errors
 import nats.js.errors
@@ -21,6 +20,7 @@ from openyard_platform.settings import Settings
 from openyard_platform.store import engine, partitions
 from openyard_platform.store.partitions import Lease, LeaseLost, Position
 from openyard_workers.dead_letters import bury
+from openyard_workers.outages import OUTAGE, pause
 
 _log = logging.getLogger(__name__)
 
@@ -28,21 +28,6 @@ _log = logging.getLogger(__name__)
 _BATCH = 512
 _MESSAGES = 64
 _PURGE_EVERY = 10.0  # seconds
-
-# What a lost database or bus looks like; it never counts against a command.
-_OUTAGE = (
-    OSError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.InterfaceError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.LockNotAvailableError,
-    asyncpg.IdleInTransactionSessionTimeoutError,
-    asyncpg.QueryCanceledError,
-    nats.errors.Error,
-    nats.js.errors.Error,
-)
 
 
 async def run(
@@ -92,14 +77,14 @@ class Decider:
                     self._partition, self._holder, seconds=self._seconds, grace=self._grace
                 )
                 if taken is None:
-                    await _pause(stop, self._seconds / 6)
+                    await pause(stop, self._seconds / 6)
                     continue
                 await self._hold(stop, *taken)
             except LeaseLost as error:
                 _log.warning("%s", error)
-            except _OUTAGE as error:
+            except OUTAGE as error:
                 _log.warning("Partition %d waits: %r", self._partition, error)
-                await _pause(stop, 0.5)
+                await pause(stop, 0.5)
 
     async def _hold(self, stop: asyncio.Event, lease: Lease, position: Position) -> None:
         stream = subjects.command_stream(self._partition)
@@ -125,7 +110,7 @@ class Decider:
             _log.warning("%s", error)
         finally:
             await reader.stop()
-            with contextlib.suppress(*_OUTAGE):
+            with contextlib.suppress(*OUTAGE):
                 await partitions.release(lease)
 
     async def _start_over(self, lease: Lease, position: Position, created: object) -> Position:
@@ -173,7 +158,7 @@ class Decider:
         after = _behind(position, gathered[-1][0])
         try:
             outcomes = await deciding.decide_batch(asked[position.index :], lease, position, after)
-        except (*_OUTAGE, LeaseLost):
+        except (*OUTAGE, LeaseLost):
             raise
         except Exception:  # noqa: BLE001 - whatever fails, the line must not stand still
             _log.exception("Partition %d: a batch fails; one by one now", self._partition)
@@ -199,7 +184,7 @@ class Decider:
                 try:
                     asked = [Asked(command, message.timestamp)]
                     outcomes = await deciding.decide_batch(asked, lease, position, after)
-                except (*_OUTAGE, LeaseLost):
+                except (*OUTAGE, LeaseLost):
                     raise
                 except Exception as error:  # noqa: BLE001 - as above
                     _log.exception("Partition %d: command %s fails", self._partition, command.id)
@@ -251,8 +236,3 @@ class Decider:
 
 def _behind(position: Position, message: Delivered) -> Position:
     return msgspec.structs.replace(position, sequence=message.sequence, index=0)
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    with contextlib.suppress(TimeoutError):
-        await asyncio.wait_for(stop.wait(), seconds)
