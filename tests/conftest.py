@@ -14,9 +14,10 @@ from openyard_infra import migrations
 from openyard_infra.embedded.nats import Nats
 from openyard_infra.embedded.postgres import Postgres
 from openyard_infra.embedded.valkey import Valkey
+from tests.browser import chromium
 from tests.stack import stack
 
-__all__ = ["stack"]
+__all__ = ["chromium", "stack"]
 
 SECRET = uuid.uuid4().hex * 2
 VENUES = ("alpha", "beta", "gamma")
