@@ -34,6 +34,8 @@ def environment() -> Environment:
         loader=FileSystemLoader(WEB / "templates"),
         autoescape=True,
         undefined=StrictUndefined,
+        # A stat for each template and page; who edits them starts the web anew.
+        auto_reload=False,
         trim_blocks=True,
         lstrip_blocks=True,
     )
