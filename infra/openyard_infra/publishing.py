@@ -74,7 +74,7 @@ def read_file(  # noqa: PLR0913 one for each option of the command
         case ".jsonl" | ".ndjson":
             rows = _from_lines(data, {"version": written} | given)
         case ".ics":
-            rows = _from_calendar(sandbox.read_calendar(data, zone=zone, until=until), given)
+            rows = _from_calendar(data, given, zone, until)
         case suffix:
             message = f"{suffix or 'A file without suffix'} is none of .csv, .jsonl and .ics."
             rows = iter([_problem("file", "format_unknown", message)])
@@ -109,13 +109,15 @@ def _from_lines(data: bytes, given: dict[str, Any]) -> Iterator[Row]:
             yield from _slot(f"line {number}", given | fields)
 
 
-def _from_calendar(found: Iterable[ReadEvent | Unreadable], given: dict[str, Any]) -> Iterator[Row]:
+def _from_calendar(
+    data: bytes, given: dict[str, Any], zone: str | None, until: dt.datetime | None
+) -> Iterator[Row]:
     missing = [name for name in ("space", "capacity") if name not in given]
     if missing:
         message = f"A calendar says nothing of {' and '.join(missing)}: state it."
         yield _problem("file", "missing_field", message)
         return
-    for event in found:
+    for event in sandbox.read_calendar(data, zone=zone, until=until):
         if isinstance(event, Unreadable):
             yield _problem(event.uid or "file", event.code, event.message)
         else:
