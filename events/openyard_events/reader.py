@@ -14,9 +14,10 @@ import nats.errors
 from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
-from nats.aio.subscription import Subscription
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
+
+from openyard_events.pulling import PullConsumer, Word
 
 _log = logging.getLogger(__name__)
 
@@ -28,9 +29,6 @@ _SILENCE = 3 * _HEARTBEAT
 _TICK = 0.25
 # Longer than any pause of a reader that takes nothing because its database is away.
 _FORGOTTEN_AFTER = 300.0
-
-_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-_ACK_TOKENS = 9  # $JS.ACK.<stream>.<consumer>.<tries>.<stream seq>.<consumer seq>.<ns>.<pending>
 
 
 class StreamReplaced(Exception):
@@ -57,43 +55,6 @@ class Delivered(Struct, frozen=True):
     data: bytes
 
 
-class _Consumer:
-    """One ephemeral consumer and what is asked of it; in doubt it is replaced as a whole."""
-
-    def __init__(self, name: str, inbox: str, reconnects: int, now: float) -> None:
-        self.name = name
-        self.inbox = inbox
-        self.reconnects = reconnects
-        self.heard = now
-        self.credit = 0  # messages asked for and not yet received
-        self.sequence = 0  # the consumer's own count of what it sent
-        self.subscription: Subscription | None = None
-        self.doubt = ""
-
-    def accept(self, fields: list[str]) -> int | None:
-        """The stream sequence of a message, None when one before it is missing."""
-        shift = 0 if len(fields) == _ACK_TOKENS else 2  # with a domain, two tokens more
-        sequence = int(fields[6 + shift])
-        if self.doubt or sequence != self.sequence + 1:
-            self.doubt = self.doubt or f"message {self.sequence + 1} of it is missing"
-            return None
-        self.sequence = sequence
-        self.credit -= 1
-        return int(fields[5 + shift])
-
-    def status(self, headers: dict[str, str]) -> None:
-        """A word of the server about the consumer or about one request."""
-        code = headers.get("Status", "")
-        if code == "100":
-            sent = headers.get("Nats-Last-Consumer")
-            if sent is not None and int(sent) > self.sequence:
-                self.doubt = f"its messages after {self.sequence} were lost on the way"
-        elif code == "408" or "Nats-Pending-Messages" in headers:
-            self.credit -= int(headers.get("Nats-Pending-Messages", "0"))
-        else:
-            self.doubt = f"the server says {code} {headers.get('Description', '')}".rstrip()
-
-
 class OrderedReader:
     """Every message from ``start_seq`` on, in order, each once; survives what the server does.
 
@@ -112,7 +73,7 @@ class OrderedReader:
         self._next = max(1, start_seq)
         self._batch = batch
         self._buffer: deque[Delivered] = deque()
-        self._consumer: _Consumer | None = None
+        self._consumer: PullConsumer | None = None
         self._created: dt.datetime | None = None
         self._failure: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -191,7 +152,7 @@ class OrderedReader:
             reply=consumer.inbox,
         )
 
-    async def _receive(self, consumer: _Consumer, message: Msg) -> None:
+    async def _receive(self, consumer: PullConsumer, message: Msg) -> None:
         if consumer is not self._consumer:
             return
         consumer.heard = asyncio.get_running_loop().time()
@@ -199,19 +160,12 @@ class OrderedReader:
             consumer.status(message.headers or {})
             await self._refill()
         else:
-            fields = message.reply.split(".")
-            sequence = consumer.accept(fields)
-            if sequence is not None:
-                self._next = sequence + 1
-                nanoseconds = int(fields[-2] if len(fields) == _ACK_TOKENS else fields[9])
+            word = Word.of(message.reply)
+            if consumer.accept(word):
+                self._next = word.sequence + 1
+                headers = message.headers or {}
                 self._buffer.append(
-                    Delivered(
-                        sequence,
-                        _EPOCH + dt.timedelta(microseconds=nanoseconds // 1000),
-                        message.subject,
-                        message.headers or {},
-                        message.data,
-                    )
+                    Delivered(word.sequence, word.timestamp, message.subject, headers, message.data)
                 )
                 _wake(self._waiter)
         if consumer.doubt:
@@ -265,7 +219,7 @@ class OrderedReader:
         """Make a consumer that goes on at the next message, then ask it for some."""
         await self._close()
         self._doubted.clear()
-        consumer = _Consumer(
+        consumer = PullConsumer(
             f"read-{secrets.token_hex(8)}",
             self._nc.new_inbox(),
             self._nc.stats["reconnects"],

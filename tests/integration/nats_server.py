@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sysconfig
 from pathlib import Path
+from typing import Self
 
 from nats.aio.client import Client
 
@@ -31,7 +32,7 @@ def free_port() -> int:
 
 
 class NatsServer:
-    """One server; ``kill`` is SIGKILL, ``start`` starts it again on the same data and port."""
+    """One server, for ``async with``; ``kill`` is SIGKILL, ``start`` starts it again."""
 
     def __init__(self, directory: Path, *, extra: str = "", store: Path | None = None) -> None:
         self.name = f"test-{secrets.token_hex(6)}"
@@ -52,6 +53,13 @@ class NatsServer:
                 extra=extra,
             )
         )
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self.stop()
 
     async def start(self) -> None:
         self._launch()
@@ -76,6 +84,7 @@ class NatsServer:
 
     def stop(self) -> None:
         if self._process is not None and self._process.poll() is None:
+            self._process.send_signal(signal.SIGCONT)
             self._end(signal.SIGTERM)
 
     def pause(self) -> None:

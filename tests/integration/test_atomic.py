@@ -13,12 +13,10 @@ from tests.integration.nats_server import NatsServer
 
 @pytest.fixture(scope="module")
 async def nc(tmp_path_factory) -> AsyncIterator[Client]:
-    server = NatsServer(tmp_path_factory.mktemp("nats"))
-    await server.start()
-    nc = await server.connect()
-    yield nc
-    await nc.close()
-    server.stop()
+    async with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        nc = await server.connect()
+        yield nc
+        await nc.close()
 
 
 @pytest.fixture

@@ -21,10 +21,8 @@ authorization { users: [
 
 @pytest.fixture
 async def server(tmp_path) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path)
-    await server.start()
-    yield server
-    server.stop()
+    async with NatsServer(tmp_path) as server:
+        yield server
 
 
 async def test_the_streams_are_as_the_design_says(server):
@@ -102,37 +100,32 @@ async def test_a_connection_outlives_a_killed_server(server):
 
 
 async def test_a_venue_that_oversteps_hears_of_it_only_by_the_callback(tmp_path):
-    server = NatsServer(tmp_path, extra=USERS)
-    await server.start()
     said: list[str] = []
 
     async def hear(error: Exception) -> None:
         said.append(str(error))
 
-    nc = await bus.connect(
-        server.url,
-        name="museum",
-        inbox="_INBOX_museum",
-        login=("museum", "p%ss/w@rd"),
-        error_cb=hear,
-    )
-    await nc.publish("venue.library.slot.offered", b"")
-    await nc.subscribe("receipt.library.>")
-    await nc.flush()
-    await nc.close()
-    server.stop()
+    async with NatsServer(tmp_path, extra=USERS) as server:
+        nc = await bus.connect(
+            server.url,
+            name="museum",
+            inbox="_INBOX_museum",
+            login=("museum", "p%ss/w@rd"),
+            error_cb=hear,
+        )
+        await nc.publish("venue.library.slot.offered", b"")
+        await nc.subscribe("receipt.library.>")
+        await nc.flush()
+        await nc.close()
 
     assert len(said) == 2
     assert all("permissions violation" in sentence.lower() for sentence in said)
 
 
 async def test_wrong_credentials_are_refused_at_once(tmp_path):
-    server = NatsServer(tmp_path, extra=USERS)
-    await server.start()
-
-    with pytest.raises(Error, match=r"(?i)authorization"):
-        await bus.connect(server.url, name="x", login=("museum", "wrong"))
-    server.stop()
+    async with NatsServer(tmp_path, extra=USERS) as server:
+        with pytest.raises(Error, match=r"(?i)authorization"):
+            await bus.connect(server.url, name="x", login=("museum", "wrong"))
 
 
 async def test_nobody_there_is_said(server):

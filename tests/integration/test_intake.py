@@ -146,32 +146,30 @@ async def _populate() -> None:
 
 @pytest.fixture(scope="module")
 async def platform(tmp_path_factory, database_url) -> AsyncIterator[Platform]:
-    server = NatsServer(tmp_path_factory.mktemp("nats"), extra=USERS)
-    await server.start()
-    settings = Settings(
-        database_url=database_url,
-        nats_url=server.url,
-        redis_url="redis://unused",
-        secret_key="x" * 32,
-        partitions=2,
-        lease_seconds=1,
-    )
-    await engine.connect(database_url)
-    await _populate()
-    nc = await bus.connect(server.url, name="test", login=("openyard", "platform"))
-    mute = await bus.connect(server.url, name="mute", login=("mute", "platform"))
-    await bus.ensure_streams(nc.jetstream(), settings.partitions)
-    await partitions.ensure(settings.partitions)
-    platform = Platform(server, nc, mute, settings)
-    await nc.subscribe("receipt.>", cb=platform.hear)
-    platform.start("decider")
-    platform.start("intake")
-    yield platform
-    await platform.stop_all()
-    await mute.close()
-    await nc.close()
-    await engine.disconnect()
-    server.stop()
+    async with NatsServer(tmp_path_factory.mktemp("nats"), extra=USERS) as server:
+        settings = Settings(
+            database_url=database_url,
+            nats_url=server.url,
+            redis_url="redis://unused",
+            secret_key="x" * 32,
+            partitions=2,
+            lease_seconds=1,
+        )
+        await engine.connect(database_url)
+        await _populate()
+        nc = await bus.connect(server.url, name="test", login=("openyard", "platform"))
+        mute = await bus.connect(server.url, name="mute", login=("mute", "platform"))
+        await bus.ensure_streams(nc.jetstream(), settings.partitions)
+        await partitions.ensure(settings.partitions)
+        platform = Platform(server, nc, mute, settings)
+        await nc.subscribe("receipt.>", cb=platform.hear)
+        platform.start("decider")
+        platform.start("intake")
+        yield platform
+        await platform.stop_all()
+        await mute.close()
+        await nc.close()
+        await engine.disconnect()
 
 
 async def slots(external_id: str) -> list:

@@ -58,10 +58,8 @@ class Answering:
 
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path_factory.mktemp("nats"), extra=USERS)
-    await server.start()
-    yield server
-    server.stop()
+    async with NatsServer(tmp_path_factory.mktemp("nats"), extra=USERS) as server:
+        yield server
 
 
 @pytest.fixture
@@ -183,13 +181,12 @@ async def test_a_publish_that_is_forbidden_is_said_by_the_connections_callback(s
 
 
 async def test_without_a_stream_nothing_is_taken(tmp_path):
-    server = NatsServer(tmp_path)
-    await server.start()
-
-    async with VenuePublisher(server.url, "museum", patience=1) as venue:
+    async with (
+        NatsServer(tmp_path) as server,
+        VenuePublisher(server.url, "museum", patience=1) as venue,
+    ):
         with pytest.raises(PublishRefused, match="NoStreamResponse"):
             await venue.offer(SLOT)
-    server.stop()
 
 
 async def test_wrong_credentials_are_refused_when_connecting(server):
@@ -215,21 +212,19 @@ async def test_an_illegal_id_or_key_is_refused_before_anything_is_sent(server):
 
 
 async def test_a_publisher_outlives_a_killed_server(tmp_path):
-    server = NatsServer(tmp_path)
-    await server.start()
-    nc = await server.connect()
-    await bus.ensure_streams(nc.jetstream(), 1)
-    await answering(nc)
+    async with NatsServer(tmp_path) as server:
+        nc = await server.connect()
+        await bus.ensure_streams(nc.jetstream(), 1)
+        await answering(nc)
 
-    async with VenuePublisher(server.url, "museum") as venue:
-        await venue.offer(SLOT)
-        server.kill()
-        offering = asyncio.create_task(venue.offer(SLOT))
-        await asyncio.sleep(0.5)
-        await server.start()
-        assert (await offering).status == "accepted"
-    await nc.close()
-    server.stop()
+        async with VenuePublisher(server.url, "museum") as venue:
+            await venue.offer(SLOT)
+            server.kill()
+            offering = asyncio.create_task(venue.offer(SLOT))
+            await asyncio.sleep(0.5)
+            await server.start()
+            assert (await offering).status == "accepted"
+        await nc.close()
 
 
 async def test_one_connection_speaks_for_every_venue_it_may(nc):

@@ -15,10 +15,8 @@ from tests.integration.nats_server import NatsServer
 
 @pytest.fixture
 async def server(tmp_path) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path)
-    await server.start()
-    yield server
-    server.stop()
+    async with NatsServer(tmp_path) as server:
+        yield server
 
 
 @pytest.fixture

@@ -26,10 +26,8 @@ FROM unnest($1::int[]) AS number
 
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory) -> AsyncIterator[NatsServer]:
-    server = NatsServer(tmp_path_factory.mktemp("nats"))
-    await server.start()
-    yield server
-    server.stop()
+    async with NatsServer(tmp_path_factory.mktemp("nats")) as server:
+        yield server
 
 
 @pytest.fixture
