@@ -75,4 +75,4 @@ def environment_of(settings: Settings, ours: Mapping[str, str]) -> dict[str, str
     return {**ours, **values}
 
 
-_PASSED_ON = ("database_url", "nats_url", "redis_url", "secret_key", "base_url")
+_PASSED_ON = ("database_url", "nats_url", "redis_url", "secret_key", "base_url", "smtp_url")

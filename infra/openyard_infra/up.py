@@ -171,6 +171,9 @@ class Stack:
             "OPENYARD_SECRET_KEY": running.application_key(self._directory.secret),
             "OPENYARD_BASE_URL": os.environ.get("OPENYARD_BASE_URL") or self._url,
         }
+        if self._options.demo and not os.environ.get("OPENYARD_SMTP_URL"):
+            # Whoever tries the platform out wants to sign up, and has no mail server at hand.
+            environment["OPENYARD_SMTP_URL"] = (self._directory.path / "mail").as_uri()
         try:
             return Settings.from_environment(environment)
         except BadSetting as error:
@@ -310,6 +313,8 @@ class Stack:
         for role in dict.fromkeys(account["role"] for account in accounts):
             of_role = [account["login"] for account in accounts if account["role"] == role]
             say(f"  {role:<10} {of_role[0]}" + (" …" if len(of_role) > 1 else ""))
+        if self._settings().smtp_url.startswith("file:"):
+            say(f"mail is not sent: it is kept in {self._directory.path / 'mail'}")
 
     def _take_signals(self, stop: asyncio.Event) -> None:
         def on_signal() -> None:
