@@ -1,9 +1,12 @@
-"""``openyard publish``: a venue's file over NATS, a receipt for every slot in it."""
+"""``openyard publish``: a venue's files over NATS, a receipt for every slot in them."""
 
 import asyncio
 import datetime as dt
+import os
 import sys
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +20,17 @@ _AT_ONCE = 64
 _HORIZON = dt.timedelta(days=366)
 
 Done = Callable[[], None]
+# A slot or a problem, and its file where several were given.
+Row = tuple[str | None, Any]
 
 
 class Line(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What became of one slot. ``status``: of the receipt, ``problem`` or ``failed``."""
+    """What became of one slot. ``status``: of the receipt, ``problem`` or ``failed``.
 
+    ``file``: where several were given.
+    """
+
+    file: str | None = None
     where: str
     status: str
     slot_id: str | None = None
@@ -38,7 +47,13 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 @click.command()
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument(
+    "files",
+    metavar="FILE",
+    nargs=-1,
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+)
 @click.option("--venue", "key", required=True, metavar="KEY", help="As which venue.")
 @click.option("--space", metavar="KEY", help="Where the file does not say it.")
 @click.option("--capacity", type=click.IntRange(0), help="Where the file does not say it.")
@@ -58,7 +73,7 @@ class Place(Struct, frozen=True, kw_only=True):
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON document a line, for programs.")
 def publish(  # noqa: PLR0913 - one for each option
-    file: Path,
+    files: tuple[Path, ...],
     key: str,
     *,
     space: str | None,
@@ -73,18 +88,21 @@ def publish(  # noqa: PLR0913 - one for each option
     data_dir: Path | None,
     as_json: bool,
 ) -> None:
-    """Publish the slots of FILE (.csv, .jsonl or .ics) as a venue, and print each receipt.
+    """Publish the slots of each FILE (.csv, .jsonl or .ics) as a venue, and print each receipt.
 
     Exit codes: 0 all accepted or known already, 1 some were refused or not readable, 2 wrong
     usage or settings, 3 the platform did not answer; publishing FILE again is always safe.
     """
+    from openyard_events import subjects  # noqa: PLC0415
     from openyard_events.contracts import Audience, SlotKind  # noqa: PLC0415
     from openyard_infra import publishing  # noqa: PLC0415
     from openyard_platform import clock  # noqa: PLC0415
 
+    if not subjects.is_token(key):
+        raise click.BadParameter("letters, digits, '_' and '-' only", param_hint="--venue")
     place = _place(key, nats_url, user, password, data_dir)
-    rows = publishing.read_file(
-        file,
+    read = partial(
+        publishing.read_file,
         space=space,
         capacity=capacity,
         kind=_one_of(SlotKind, kind, "--kind") if kind else None,
@@ -92,7 +110,7 @@ def publish(  # noqa: PLR0913 - one for each option
         zone=zone,
         until=until.replace(tzinfo=clock.SHANGHAI) if until else clock.now() + _HORIZON,
     )
-    lines = _run(place, rows, as_json=as_json)
+    lines = _run(place, _rows(files, read), as_json=as_json)
     for line in lines:
         click.echo(msgspec.json.encode(line) if as_json else _text(line))
     raise SystemExit(_code(lines))
@@ -128,7 +146,16 @@ def _one_of(kind: Any, text: str, option: str) -> Any:
         raise click.BadParameter(f"one of {', '.join(kind)}", param_hint=option) from error
 
 
-def _run(place: Place, rows: Sequence[Any], *, as_json: bool) -> list[Line]:
+def _rows(files: Sequence[Path], read: Callable[[Path], list[Any]]) -> list[Row]:
+    """The rows of all files in their order; calendars keep a process busy each."""
+    if len(files) == 1:
+        return [(None, row) for row in read(files[0])]
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        found = pool.map(read, files)
+        return [(str(file), row) for file, rows in zip(files, found, strict=True) for row in rows]
+
+
+def _run(place: Place, rows: Sequence[Row], *, as_json: bool) -> list[Line]:
     import nats.errors  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.progress import Progress  # noqa: PLC0415
@@ -145,45 +172,50 @@ def _run(place: Place, rows: Sequence[Any], *, as_json: bool) -> list[Line]:
             raise complaint(f"NATS does not let {place.key} in: {said}", UNREACHED) from error
 
 
-async def _publish(place: Place, rows: Sequence[Any], done: Done) -> list[Line]:
+async def _publish(place: Place, rows: Sequence[Row], done: Done) -> list[Line]:
     from openyard_events.publisher import PublishingFailed, VenuePublisher  # noqa: PLC0415
     from openyard_infra.publishing import Problem  # noqa: PLC0415
 
     gate = asyncio.Semaphore(_AT_ONCE)
 
-    async def one(row: Any) -> Line:
+    async def one(file: str | None, row: Any) -> Line:
         if isinstance(row, Problem):
             done()
-            errors = [f"{row.code}: {row.message}"]
-            return Line(where=row.where, status="problem", errors=errors)
+            return _problem(file, row)
         async with gate:
             try:
                 receipt = await publisher.offer(row)
             except PublishingFailed as error:
-                return Line(where=row.external_id, status="failed", errors=[str(error)])
+                where = row.external_id
+                return Line(file=file, where=where, status="failed", errors=[str(error)])
             finally:
                 done()
         return Line(
+            file=file,
             where=row.external_id,
             status=receipt.status,
             slot_id=str(receipt.slot_id) if receipt.slot_id else None,
             errors=[f"{each.path}: {each.code}: {each.message}" for each in receipt.errors],
         )
 
-    if all(isinstance(row, Problem) for row in rows):
-        return [
-            Line(where=r.where, status="problem", errors=[f"{r.code}: {r.message}"]) for r in rows
-        ]
+    if all(isinstance(row, Problem) for _, row in rows):
+        return [_problem(file, row) for file, row in rows]
     async with VenuePublisher(
         place.nats_url, place.key, user=place.user, password=place.password
     ) as publisher:
-        return list(await asyncio.gather(*(one(row) for row in rows)))
+        return list(await asyncio.gather(*(one(file, row) for file, row in rows)))
+
+
+def _problem(file: str | None, row: Any) -> Line:
+    errors = [f"{row.code}: {row.message}"]
+    return Line(file=file, where=row.where, status="problem", errors=errors)
 
 
 def _text(line: Line) -> str:
     colour = {"accepted": "green", "duplicate": "cyan"}.get(line.status, "red")
     said = "; ".join(line.errors) or line.slot_id or ""
-    return f"{click.style(f'{line.status:<9}', fg=colour)} {line.where}  {said}".rstrip()
+    where = f"{line.file}: {line.where}" if line.file else line.where
+    return f"{click.style(f'{line.status:<9}', fg=colour)} {where}  {said}".rstrip()
 
 
 def _code(lines: Sequence[Line]) -> int:
