@@ -211,3 +211,15 @@ async def test_decided_commands_leave_the_stream(place, monkeypatch):
         later = reserve(slot)
         await place.ask(later)
         assert (await place.outcome(later)).position == 2
+
+
+async def test_a_line_that_lost_its_end_is_read_on_from_where_it_ends_now(place):
+    async with place.deciding():
+        slot = await place.slot()
+    # As after a restore from a backup: the position is further than the stream.
+    await engine.fetch("UPDATE partition SET sequence = 1000 WHERE no = 0")
+    asked = reserve(slot)
+    async with place.deciding():
+        await asyncio.sleep(0.5)
+        await place.ask(asked)
+        assert (await place.outcome(asked)).status == "confirmed"

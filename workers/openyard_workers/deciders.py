@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import datetime as dt
 import logging
 import secrets
 from collections.abc import Sequence
@@ -91,7 +92,7 @@ class Decider:
         created = await bus.stream_created(self._js, stream)
         if position.stream_created not in {None, created}:
             # The stream was lost and made anew: its numbers begin again.
-            position = await self._start_over(lease, position, created)
+            position = await self._start_over(lease, position, created, 0)
         reader = OrderedReader(
             self._nc, stream, subjects.command(self._partition), position.sequence + 1
         )
@@ -108,13 +109,18 @@ class Decider:
                 await self._purge(position)
         except StreamReplaced as error:
             _log.warning("%s", error)
+            if error.created == created and error.last_sequence < position.sequence:
+                # It came back without its end, say from a backup: numbers are given out again.
+                await self._start_over(lease, position, created, error.last_sequence)
         finally:
             await reader.stop()
             with contextlib.suppress(*OUTAGE):
                 await partitions.release(lease)
 
-    async def _start_over(self, lease: Lease, position: Position, created: object) -> Position:
-        after = msgspec.convert({"stream_created": created, "sequence": 0, "index": 0}, Position)
+    async def _start_over(
+        self, lease: Lease, position: Position, created: dt.datetime, sequence: int
+    ) -> Position:
+        after = Position(stream_created=created, sequence=sequence, index=0)
         await deciding.skip(lease, position, after)
         return after
 
