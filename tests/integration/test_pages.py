@@ -145,6 +145,20 @@ async def test_the_list_leads_on_and_keeps_its_filters(app):
     assert cards == [24, 6]
 
 
+async def test_a_venue_has_a_list_and_a_calendar_of_its_own(app):
+    venue = await stage.venue(name="自家馆")
+    await stage.slot(venue, title="自家的场次")
+    await stage.slot(await stage.venue(), title="别家的场次")
+    async with browser(app) as client:
+        page = is_sound((await client.get(f"/slots?venue={venue.key}")).text)
+        unknown = await client.get("/slots?venue=nobody")
+    assert "自家的场次" in page.text
+    assert "别家的场次" not in page.text
+    calendars = [link["href"] for link in page.all("a") if link["href"].startswith("webcal:")]
+    assert calendars == [f"webcal://127.0.0.1:8000/venues/{venue.key}/calendar.ics"]
+    assert unknown.status_code == 404
+
+
 async def test_a_broken_cursor_starts_the_list_anew(app):
     async with browser(app) as client:
         assert (await client.get("/slots?cursor=broken")).status_code == 200

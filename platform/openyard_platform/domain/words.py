@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 PRODUCT = "联育"
-CITY = "柳州"
 
 DISTRICTS = {
     "liubei": "柳北区",
@@ -115,10 +114,6 @@ NOTIFICATION_KINDS = {
     "slot_changed": "场次有变动",
     "slot_withdrawn": "场馆取消了场次",
 }
-
-GRADES = (
-    "幼儿园 一年级 二年级 三年级 四年级 五年级 六年级 七年级 八年级 九年级 高一 高二 高三".split()  # noqa: SIM905
-)
 
 WEEKDAYS = "一二三四五六日"
 

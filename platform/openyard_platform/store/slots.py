@@ -26,6 +26,10 @@ class Venue(Struct, frozen=True, kw_only=True):
     address: str
 
 
+class VenueInFull(Venue, frozen=True, kw_only=True):
+    description: str
+
+
 class Seats(Struct, frozen=True, kw_only=True):
     """How full a slot is, at one revision of it."""
 
@@ -163,6 +167,16 @@ async def find_many(slot_ids: Sequence[UUID]) -> dict[UUID, Slot]:
         _SELECT + "WHERE s.id = ANY ($1::uuid[]) AND s.starts_at IS NOT NULL", list(slot_ids)
     )
     return {row["id"]: _slot(row) for row in rows}
+
+
+async def venue(key: str) -> VenueInFull | None:
+    """Any organisation that may offer slots."""
+    row = await engine.fetch_one(
+        "SELECT key, name, district_key AS district, category, address, description"
+        " FROM organisation WHERE key = $1",
+        key,
+    )
+    return None if row is None else VenueInFull(**dict(row))
 
 
 async def seats(slot_ids: Sequence[UUID]) -> list[Seats]:

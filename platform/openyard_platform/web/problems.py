@@ -15,7 +15,7 @@ from litestar.exceptions import HTTPException, ValidationException
 
 from openyard_events import form
 from openyard_events.contracts import FieldError
-from openyard_platform.domain import errors
+from openyard_platform.domain import errors, words
 
 _log = logging.getLogger(__name__)
 
@@ -85,7 +85,7 @@ def tell(error: Exception) -> Told:
         return Told(
             status=status,
             code=error.code,
-            detail=str(error),
+            detail=_detail(error),
             parameters=error.parameters,
             headers=_headers(status, error.parameters),
         )
@@ -135,6 +135,12 @@ def problem(request: Request[Any, Any, Any], error: Exception) -> Response[bytes
         media_type=MEDIA_TYPE,
         headers=dict(told.headers),
     )
+
+
+def _detail(error: errors.OpenyardError) -> str:
+    """A refusal is told in the words that the pages and the mails have for it."""
+    refusals = error.parameters.get("refusals") if isinstance(error, errors.Refused) else None
+    return words.sentences(refusals) if refusals else str(error)
 
 
 def _headers(status: int, parameters: Mapping[str, Any]) -> dict[str, str]:

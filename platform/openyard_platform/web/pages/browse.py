@@ -7,9 +7,10 @@ from urllib.parse import urlencode
 from litestar import Request, Response, get
 from msgspec import Struct
 
+from openyard_events import subjects
 from openyard_platform import clock
 from openyard_platform.domain import words
-from openyard_platform.domain.errors import Invalid
+from openyard_platform.domain.errors import Invalid, NotFound
 from openyard_platform.domain.people import Role
 from openyard_platform.store import slots as records
 from openyard_platform.store.slots import Search, Slot
@@ -22,7 +23,7 @@ _ON_PAGE = 24
 _DAYS = 15
 _SATURDAY, _SUNDAY = 5, 6
 _FINER = ("district", "category", "audience", "kind", "free")
-_NAMES = ("day", "q", *_FINER)
+_NAMES = ("day", "q", "venue", *_FINER)
 _MAX_WORDS = 8
 # What the front page looks for until somebody chooses.
 _USUAL = {Role.FAMILY: "family", Role.SCHOOL: "school", Role.VOLUNTEER: "volunteer"}
@@ -51,6 +52,7 @@ class Filters(Struct, frozen=True, kw_only=True):
     kind: str = ""
     q: str = ""
     free: str = ""
+    venue: str = ""
 
     def link(self, path: str, **changed: str) -> str:
         """The address of ``path`` with these filters, some of them changed."""
@@ -109,9 +111,22 @@ async def index(request: Request[Any, Any, Any]) -> Response[str]:
             "groups": by_day(found.slots, now),
             "more": found.next_cursor,
             "cursor": cursor,
+            "venue": await _venue(request, filters.venue),
             "list_path": "/slots",
         },
     )
+
+
+async def _venue(request: Request[Any, Any, Any], key: str) -> dict[str, Any] | None:
+    """The venue whose slots alone are listed, and where its calendar is."""
+    if not key:
+        return None
+    it = await records.venue(key)
+    if it is None:
+        raise NotFound("There is no such venue.")
+    base_url = request.app.state.settings.base_url
+    address = f"{base_url}/venues/{it.key}/calendar.ics"
+    return {"it": it, "webcal": "webcal://" + address.partition("://")[2]}
 
 
 def read(request: Request[Any, Any, Any], *, day: str = "", audience: str = "") -> Filters:
@@ -130,6 +145,7 @@ def read(request: Request[Any, Any, Any], *, day: str = "", audience: str = "") 
         audience=one_of("audience", words.AUDIENCES, audience),
         kind=one_of("kind", words.KINDS),
         q=query.get("q", "").replace("\x00", "").strip()[:100],
+        venue=query.get("venue", "") if subjects.is_token(query.get("venue", "")) else "",
         free="1" if query.get("free") == "1" else "",
     )
 
@@ -143,6 +159,7 @@ def search_of(filters: Filters, now: dt.datetime) -> Search:
         category=filters.category or None,
         audience=filters.audience or None,
         kind=filters.kind or None,
+        venue=filters.venue or None,
         words=tuple(filters.q.split()[:_MAX_WORDS]),
         seats=1 if filters.free else None,
     )
