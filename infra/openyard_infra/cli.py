@@ -39,10 +39,10 @@ def up(host: str, port: int, data_dir: Path, demo: bool, workers: int) -> None: 
 
     Ctrl-C stops it all and loses nothing. DIR/ready.json tells programs where everything is.
     """
-    from openyard_infra import up as stack  # noqa: PLC0415
+    from openyard_infra import up as command  # noqa: PLC0415
 
-    options = stack.Options(host=host, port=port, directory=data_dir, demo=demo, workers=workers)
-    raise SystemExit(stack.run(options))
+    options = command.Options(host=host, port=port, directory=data_dir, demo=demo, workers=workers)
+    raise SystemExit(command.run(options))
 
 
 @main.command()
@@ -52,9 +52,9 @@ def up(host: str, port: int, data_dir: Path, demo: bool, workers: int) -> None: 
 @click.option("--trusted-proxy", metavar="ADDRESS", help="Whose X-Forwarded-For is believed.")
 def web(host: str, port: int, fd: int | None, trusted_proxy: str | None) -> None:
     """Serve pages and the API: one process; start as many as you need."""
-    from openyard_infra import roles  # noqa: PLC0415
+    from openyard_infra import serving  # noqa: PLC0415
 
-    raise SystemExit(roles.serve(host, port, fd, trusted_proxy))
+    raise SystemExit(serving.serve(host, port, fd, trusted_proxy))
 
 
 @main.group(invoke_without_command=True)
