@@ -186,9 +186,7 @@ class Stack:
             CannotStart: a role does not stay up, or it takes too long.
         """
         deadline = time.monotonic() + _READY_WITHIN
-        while not (
-            await serving.answers(self._listening) and await self._decides(settings.partitions)
-        ):
+        while not await self._works(settings.partitions):
             for child in self._supervisor.children:
                 if child.deaths >= _DEATHS:
                     said = processes.last_lines(self._directory.log(child.name), 1)
@@ -198,7 +196,8 @@ class Stack:
             await asyncio.sleep(0.05)
 
     async def _works(self, partitions: int) -> bool:
-        if not await serving.answers(self._listening):
+        living = all(child.alive for child in self._supervisor.children)
+        if not (living and await serving.answers(self._listening)):
             return False
         with contextlib.suppress(OSError, asyncpg.PostgresError):
             rows = await self._query(
