@@ -4,6 +4,7 @@ from uuid import UUID
 
 import msgspec
 import pytest
+from nats.aio.client import Client
 
 from openyard_platform.domain.errors import TooMany, Unavailable
 from openyard_platform.store.slots import Seats
@@ -19,7 +20,7 @@ def seats(revision: int, taken: int) -> Seats:
 
 
 def test_a_newer_revision_wakes_the_reader():
-    hub = live.Hub()
+    hub = live.Hub(Client())
     with hub.reading(seats(1, 0), "a") as (channel, reader):
         hub.tell(seats(2, 3))
         assert channel.latest.taken == 3
@@ -29,7 +30,7 @@ def test_a_newer_revision_wakes_the_reader():
 @pytest.mark.parametrize("revision", [4, 5])
 def test_an_older_or_equal_revision_is_dropped(revision):
     """Facts are not in the order of commit; the revision is."""
-    hub = live.Hub()
+    hub = live.Hub(Client())
     with hub.reading(seats(5, 9), "a") as (channel, reader):
         hub.tell(seats(revision, 1))
         assert channel.latest.taken == 9
@@ -37,7 +38,7 @@ def test_an_older_or_equal_revision_is_dropped(revision):
 
 
 def test_what_nobody_watches_is_not_kept():
-    hub = live.Hub()
+    hub = live.Hub(Client())
     hub.tell(seats(1, 1))
     with hub.reading(seats(0, 0), "a") as (channel, _):
         assert channel.latest.revision == 0
@@ -45,7 +46,7 @@ def test_what_nobody_watches_is_not_kept():
 
 
 def test_an_address_has_room_for_so_many_and_no_more():
-    hub = live.Hub()
+    hub = live.Hub(Client())
     with_all = [hub.reading(seats(1, 0), "a") for _ in range(live.PER_ADDRESS)]
     for reading in with_all:
         reading.__enter__()
@@ -58,13 +59,13 @@ def test_an_address_has_room_for_so_many_and_no_more():
 
 def test_a_process_has_room_for_so_many_and_no_more(monkeypatch):
     monkeypatch.setattr(live, "PER_PROCESS", 1)
-    hub = live.Hub()
+    hub = live.Hub(Client())
     with hub.reading(seats(1, 0), "a"), pytest.raises(Unavailable):
         hub.check_room("b")
 
 
 def test_closing_sends_every_reader_home_and_lets_nobody_in():
-    hub = live.Hub()
+    hub = live.Hub(Client())
     with hub.reading(seats(1, 0), "a") as (_, reader):
         hub.close()
         assert reader.gone

@@ -1,6 +1,7 @@
 """Live seats: one subscription a process, told on to every open page as server-sent events."""
 
 import asyncio
+import contextlib
 import logging
 from collections import Counter
 from collections.abc import AsyncGenerator, Iterator
@@ -10,11 +11,13 @@ from uuid import UUID
 
 import asyncpg
 import msgspec
+import nats.errors
 from litestar import Litestar
 from litestar.types import Receive, Scope, Send
 from msgspec import Struct
 from nats.aio.client import Client
 from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
 
 from openyard_events import subjects
 from openyard_platform.domain.errors import NotFound, TooMany, Unavailable
@@ -82,7 +85,10 @@ class _Reader:
 class Hub:
     """All live readers of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, nc: Client) -> None:
+        self._nc = nc
+        self._subscription: Subscription | None = None
+        self._beginning = asyncio.Lock()
         self._channels: dict[UUID, _Channel] = {}
         self._addresses: Counter[str] = Counter()
         self._closing = False
@@ -91,18 +97,33 @@ class Hub:
     def readers(self) -> int:
         return self._addresses.total()
 
-    async def hear(self, nc: Client) -> None:
-        """Listen to every fact. What is lost on the way the sweep makes good."""
+    async def listen(self) -> None:
+        """Hear every fact from now on; over when the server knows. Lost ones the sweep makes good.
 
-        async def heard(message: Msg) -> None:
-            try:
-                fact = _facts.decode(message.data)
-            except msgspec.MsgspecError as error:
-                _log.warning("cannot read a fact on %s: %s", message.subject, error)
-                return
-            self._tell_fact(fact)
+        Only while somebody reads: in a rush on a slot nobody watches, hearing of each of its
+        decisions would cost this process a tenth of its time.
 
-        await nc.subscribe(subjects.FACT_SUBJECTS, cb=heard)
+        Raises:
+            nats.errors.Error: the bus does not answer; seats come by the sweep alone.
+        """
+        async with self._beginning:
+            if self._subscription is None:
+                heard = await self._nc.subscribe(subjects.FACT_SUBJECTS, cb=self._heard)
+                await self._nc.flush()
+                self._subscription = heard
+
+    async def _stop_listening(self) -> None:
+        subscription, self._subscription = self._subscription, None
+        if subscription is not None:
+            await subscription.unsubscribe()
+
+    async def _heard(self, message: Msg) -> None:
+        try:
+            fact = _facts.decode(message.data)
+        except msgspec.MsgspecError as error:
+            _log.warning("cannot read a fact on %s: %s", message.subject, error)
+            return
+        self._tell_fact(fact)
 
     def tell(self, seats: Seats) -> None:
         """Pass on how full a slot is, unless something newer is known."""
@@ -134,16 +155,23 @@ class Hub:
 
     async def sweep(self) -> None:
         """Read the seats of every watched slot again: core NATS may lose what it was told."""
-        if self._channels:
-            for seats in await slots.seats(list(self._channels)):
-                self.tell(seats)
+        if not self._channels:
+            await self._stop_listening()
+            return
+        for seats in await slots.seats(list(self._channels)):
+            self.tell(seats)
 
     async def keep_sweeping(self) -> None:
         while True:
             await asyncio.sleep(HEARTBEAT)
             try:
                 await self.sweep()
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:
+            except (
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+                nats.errors.Error,
+                OSError,
+            ) as error:
                 _log.warning("cannot read the seats of watched slots: %s", error)
 
     def close(self) -> None:
@@ -191,6 +219,8 @@ class Stream:
         if not known:
             raise NotFound("There is no such slot.")
         with self.hub.reading(known[0], self.address) as (channel, reader):
+            with contextlib.suppress(nats.errors.Error):
+                await self.hub.listen()
             # What was told while the reader was not registered yet is in the second reading.
             for seats in await slots.seats([self.slot_id]):
                 self.hub.tell(seats)
@@ -267,9 +297,8 @@ async def _until_disconnected(receive: Receive, reader: _Reader) -> None:
 
 @asynccontextmanager
 async def opened(app: Litestar) -> AsyncGenerator[None, None]:
-    """Put a hub that hears and sweeps into ``app.state.live``; needs ``app.state.nats``."""
-    hub = Hub()
-    await hub.hear(app.state.nats)
+    """Put a hub that listens and sweeps into ``app.state.live``; needs ``app.state.nats``."""
+    hub = Hub(app.state.nats)
     sweeping = asyncio.create_task(hub.keep_sweeping())
     app.state.live = hub
     try:
