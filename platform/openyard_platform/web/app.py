@@ -66,7 +66,7 @@ def create_app(settings: Settings, *, handlers: Sequence[ControllerRouterHandler
             feeds.opened,
             venues.opened,
         ],
-        guards=[auth.enforce],
+        before_request=auth.enforce,
         exception_handlers=errors.HANDLERS,
         before_send=[headers.add],
         request_class=StrictRequest,
