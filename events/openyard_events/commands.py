@@ -52,6 +52,21 @@ class Cancel(Command, frozen=True, kw_only=True, array_like=True, tag="c"):
     holder_id: UUID
 
 
+class Change(Command, frozen=True, kw_only=True, array_like=True, tag="h"):
+    """The holder wants more or fewer seats, or another slot of the same venue; None: as it is.
+
+    The old seats are given back only when the new ones are there.
+    """
+
+    reservation_id: UUID
+    account_id: UUID
+    holder_id: UUID
+    audiences: tuple[str, ...]
+    slot_id: UUID | None = None
+    seats: int | None = None
+    adults: int | None = None
+
+
 class OfferSlot(Command, frozen=True, kw_only=True, array_like=True, tag="o"):
     """A venue's slot, its form and rights already checked by intake. ``receipt_id``: ce-id."""
 
@@ -68,7 +83,7 @@ class WithdrawSlot(Command, frozen=True, kw_only=True, array_like=True, tag="w")
     slot: SlotWithdrawn
 
 
-AnyCommand = Reserve | Cancel | OfferSlot | WithdrawSlot
+AnyCommand = Reserve | Cancel | Change | OfferSlot | WithdrawSlot
 
 
 class CommandBatch(Struct, frozen=True, kw_only=True, array_like=True):

@@ -181,6 +181,12 @@ class ReservationChanged(
     needs_reconfirm: bool = False
 
 
+class ReservationAmended(
+    ReservationFact, frozen=True, kw_only=True, tag="openyard.reservation.amended.v1"
+):
+    """Its holder wanted other seats or another slot, and has them now. The id stays."""
+
+
 AnyFact = (
     SlotOpened
     | SlotUpdated
@@ -191,4 +197,5 @@ AnyFact = (
     | ReservationRefused
     | ReservationCancelled
     | ReservationChanged
+    | ReservationAmended
 )

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from openyard_events import subjects
-from openyard_events.commands import AnyCommand, Cancel, Outcome, Reserve
+from openyard_events.commands import AnyCommand, Cancel, Change, Outcome, Reserve
 from openyard_events.gathering import Gatherer, NotConnected, StreamRefused
 from openyard_platform import ids
 from openyard_platform.domain.errors import Conflict, Invalid, NotFound, Refused, Unavailable
@@ -32,6 +32,14 @@ class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     study_group: UUID | None = None
     waitlist: bool = True
     note: Annotated[str, Meta(max_length=500)] | None = None
+
+
+class Amendment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is to be different; ``slot_id``: another slot of the same venue."""
+
+    slot_id: UUID | None = None
+    seats: Annotated[int, Meta(ge=1, le=10_000)] | None = None
+    adults: Annotated[int, Meta(ge=0, le=10_000)] | None = None
 
 
 class Queued(Struct, frozen=True, kw_only=True):
@@ -123,21 +131,59 @@ async def cancel(desk: Desk, actor: Actor, reservation_id: UUID) -> Outcome | Qu
         Refused: too late.
         Unavailable: not accepted; it still stands.
     """
-    known = await records.get(actor.holder_id, reservation_id)
-    if known is not None:
-        partition = await desk.partition_of(known.slot_id)
-    else:
-        minted = ids.minted_partition(desk.settings.secret_key, actor.account_id, reservation_id)
-        if minted is None or minted >= desk.settings.partitions:
-            raise NotFound("There is no such reservation.")
-        # Accepted and still in line: the cancellation stands behind it in the same line.
-        partition = minted
+    partition, known = await _line_of(desk, actor, reservation_id)
     command = Cancel(
         id=ids.new(),
-        reservation_id=reservation_id if known is None else known.id,
+        reservation_id=known,
         account_id=actor.account_id,
         holder_id=actor.holder_id,
     )
+    return await _asked(desk, partition, command)
+
+
+async def amend(
+    desk: Desk, actor: Actor, reservation_id: UUID, amendment: Amendment
+) -> Outcome | Queued:
+    """More or fewer seats, or another slot of the same venue: all of it, or nothing.
+
+    Raises:
+        NotFound: there is no such reservation or slot, or it is somebody else's.
+        Refused: with every code that applies; the reservation stands as it was.
+        Unavailable: not accepted; it stands as it was.
+    """
+    partition, known = await _line_of(desk, actor, reservation_id)
+    if amendment.slot_id is not None and await desk.partition_of(amendment.slot_id) != partition:
+        raise Refused("This slot is another venue's.", refusals=[{"code": "another_venue"}])
+    command = Change(
+        id=ids.new(),
+        reservation_id=known,
+        account_id=actor.account_id,
+        holder_id=actor.holder_id,
+        audiences=actor.audiences,
+        slot_id=amendment.slot_id,
+        seats=amendment.seats,
+        adults=amendment.adults,
+    )
+    return await _asked(desk, partition, command)
+
+
+async def _line_of(desk: Desk, actor: Actor, reservation_id: UUID) -> tuple[int, UUID]:
+    """The partition that decides about one's own reservation, and its true id.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+    """
+    known = await records.get(actor.holder_id, reservation_id)
+    if known is not None:
+        return await desk.partition_of(known.slot_id), known.id
+    minted = ids.minted_partition(desk.settings.secret_key, actor.account_id, reservation_id)
+    if minted is None or minted >= desk.settings.partitions:
+        raise NotFound("There is no such reservation.")
+    # Accepted and still in line: what is asked now stands behind it in the same line.
+    return minted, reservation_id
+
+
+async def _asked(desk: Desk, partition: int, command: Cancel | Change) -> Outcome | Queued:
     outcome = await desk.ask(partition, command)
     if outcome is None:
         ahead = desk.gatherer.queue_ahead(command.id)

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from openyard_events.commands import Cancel, OfferSlot, Outcome, Reserve, WithdrawSlot
-from openyard_platform.domain import offers, requests
+from openyard_events.commands import Cancel, Change, OfferSlot, Outcome, Reserve, WithdrawSlot
+from openyard_platform.domain import changes, offers, requests
 from openyard_platform.domain.state import Asked, Decisions, State
 
 
@@ -25,6 +25,8 @@ def _decide_one(state: State, decisions: Decisions, one: Asked) -> Outcome:
             return requests.reserve(state, decisions, command, one.at)
         case Cancel() as command:
             return requests.cancel(state, decisions, command, one.at)
+        case Change() as command:
+            return changes.change(state, decisions, command, one.at)
         case OfferSlot() as command:
             return offers.offer(state, decisions, command, one.at)
         case WithdrawSlot() as command:

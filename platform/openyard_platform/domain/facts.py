@@ -69,3 +69,7 @@ def changed(slot: Slot, reservation: Reservation) -> contracts.ReservationChange
     return contracts.ReservationChanged(
         **_both(slot, reservation), needs_reconfirm=reservation.needs_reconfirm
     )
+
+
+def amended(slot: Slot, reservation: Reservation) -> contracts.ReservationAmended:
+    return contracts.ReservationAmended(**_both(slot, reservation))

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from openyard_events.contracts import (
     AnyFact,
+    ReservationAmended,
     ReservationCancelled,
     ReservationChanged,
     ReservationConfirmed,
@@ -23,6 +24,7 @@ class Kind(StrEnum):
     WAITLISTED = "waitlisted"
     PROMOTED = "promoted"
     CANCELLED = "cancelled"
+    AMENDED = "amended"
     SLOT_CHANGED = "slot_changed"
     SLOT_WITHDRAWN = "slot_withdrawn"
 
@@ -76,13 +78,15 @@ def occasion(fact: AnyFact) -> Occasion | None:
             kind = Kind.SLOT_WITHDRAWN
         case ReservationCancelled():
             kind = Kind.CANCELLED
+        case ReservationAmended():
+            kind = Kind.AMENDED
         case ReservationChanged():
             kind = Kind.SLOT_CHANGED
         case _:
             return None
     dedupe = f"{kind}:{fact.reservation_id}"
-    if kind is Kind.SLOT_CHANGED:
-        # A slot may be changed again and again; everything else happens once.
+    if kind in {Kind.SLOT_CHANGED, Kind.AMENDED}:
+        # These may happen again and again; everything else happens once.
         dedupe += f":{fact.slot_revision}"
     return Occasion(
         kind=kind,
@@ -105,6 +109,7 @@ def advice(subject: Subject) -> str:
         Kind.WAITLISTED: "这一场已满，您在候补名单里。有人退出时按顺序递补，成功后会再通知您。",
         Kind.PROMOTED: "有人退出，名额已经是您的了。请按时到场；如不能来，请尽早取消。",
         Kind.CANCELLED: "您的预约已取消，名额已让出。欢迎看看其他场次。",
+        Kind.AMENDED: "您的预约已按您的要求更改，以下是最新的场次、时间和人数。",
         Kind.SLOT_CHANGED: "场馆改动了这一场，以下是最新的时间和地点。您的预约仍然保留；如不合适，"
         "可以取消，不计入违约。",
         Kind.SLOT_WITHDRAWN: "很抱歉，场馆取消了这一场，您的预约随之取消。欢迎看看其他场次。",

@@ -13,11 +13,11 @@ def of_slot(slot: Slot, asked: Reserve, now: dt.datetime) -> list[Refusal]:
 
     Seats and the party's own time are not looked at here: they depend on others.
     """
-    refusals: list[Refusal] = []
-    _window(slot, now, refusals)
-    _audience(slot, asked, refusals)
-    _party(slot, asked, refusals)
-    return refusals
+    return [
+        *of_window(slot, now),
+        *_of_audience(slot, asked),
+        *of_party(slot, asked.seats, asked.adults),
+    ]
 
 
 def of_seats(slot: Slot, asked: Reserve) -> Refusal | None:
@@ -57,33 +57,38 @@ def of_cancelling(slot: Slot, now: dt.datetime) -> Refusal | None:
     return None
 
 
-def _window(slot: Slot, now: dt.datetime, refusals: list[Refusal]) -> None:
+def of_window(slot: Slot, now: dt.datetime) -> list[Refusal]:
+    """Whether seats are given out ``now``."""
     if slot.status == SlotStatus.WITHDRAWN:
-        refusals.append({"code": "slot_cancelled"})
-        return
+        return [{"code": "slot_cancelled"}]
     if slot.starts_at is not None and now >= slot.starts_at:
-        refusals.append({"code": "slot_started"})
-    elif slot.closes_at is not None and now >= slot.closes_at:
-        refusals.append({"code": "booking_closed", "closes_at": slot.closes_at})
-    elif slot.opens_at is not None and now < slot.opens_at:
-        refusals.append({"code": "not_yet_open", "opens_at": slot.opens_at})
+        return [{"code": "slot_started"}]
+    if slot.closes_at is not None and now >= slot.closes_at:
+        return [{"code": "booking_closed", "closes_at": slot.closes_at}]
+    if slot.opens_at is not None and now < slot.opens_at:
+        return [{"code": "not_yet_open", "opens_at": slot.opens_at}]
+    return []
 
 
-def _audience(slot: Slot, asked: Reserve, refusals: list[Refusal]) -> None:
+def _of_audience(slot: Slot, asked: Reserve) -> list[Refusal]:
     allowed = slot.audiences
     if slot.kind == SlotKind.SHIFT and Audience.VOLUNTEER not in asked.audiences:
         # A shift is work, not a visit: who is no volunteer cannot sign up, whatever is stated.
-        refusals.append({"code": "audience_not_allowed", "audiences": [Audience.VOLUNTEER.value]})
-    elif allowed is not None and not any(audience in allowed for audience in asked.audiences):
-        refusals.append({"code": "audience_not_allowed", "audiences": allowed})
+        return [{"code": "audience_not_allowed", "audiences": [Audience.VOLUNTEER.value]}]
+    if allowed is not None and not any(audience in allowed for audience in asked.audiences):
+        return [{"code": "audience_not_allowed", "audiences": allowed}]
+    return []
 
 
-def _party(slot: Slot, asked: Reserve, refusals: list[Refusal]) -> None:
-    if slot.party_min is not None and asked.seats < slot.party_min:
+def of_party(slot: Slot, seats: int, adults: int) -> list[Refusal]:
+    """Whether a party of this size may come, with so many adults."""
+    refusals: list[Refusal] = []
+    if slot.party_min is not None and seats < slot.party_min:
         refusals.append({"code": "party_too_small", "min": slot.party_min})
-    if slot.party_max is not None and asked.seats > slot.party_max:
+    if slot.party_max is not None and seats > slot.party_max:
         refusals.append({"code": "party_too_large", "max": slot.party_max})
     if slot.chaperones_per is not None:
-        required = -(-asked.seats // slot.chaperones_per)
-        if asked.adults < required:
+        required = -(-seats // slot.chaperones_per)
+        if adults < required:
             refusals.append({"code": "chaperones_missing", "required": required})
+    return refusals

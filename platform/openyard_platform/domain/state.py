@@ -73,11 +73,13 @@ class State(Struct, kw_only=True):
     live: dict[tuple[UUID, int], UUID] = field(default_factory=dict)
     keys: dict[tuple[UUID, str], KeyUse] = field(default_factory=dict)
 
-    def party_conflict(self, nos: Iterable[int], span: tuple[int, int]) -> UUID | None:
-        """The reservation that has one of the parties at that time; None: all are free."""
+    def party_conflict(
+        self, nos: Iterable[int], span: tuple[int, int], but: UUID | None = None
+    ) -> UUID | None:
+        """The reservation, other than ``but``, that has one of the parties at that time."""
         for no in nos:
             for lo, hi, owner in self.party_busy.get(no, ()):
-                if intervals.overlap((lo, hi), span):
+                if owner != but and intervals.overlap((lo, hi), span):
                     return owner
         return None
 

@@ -111,6 +111,7 @@ NOTIFICATION_KINDS = {
     "promoted": "候补成功，名额已为您保留",
     "cancelled": "预约已取消",
     "refused": "未能预约",
+    "amended": "预约已更改",
     "slot_changed": "场次有变动",
     "slot_withdrawn": "场馆取消了场次",
 }
@@ -199,6 +200,8 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "not_cancellable": ("这个预约现在不能取消：它已经结束或早已取消。", ""),
     "slot_unknown": ("没有找到这一场，它可能已被撤下。请回到列表看看其他场次。", ""),
+    "another_venue": ("只能换到同一场馆的其他场次。要去别的场馆，请另行预约。", ""),
+    "reservation_ended": ("这个预约已经结束或取消，不能再改。请重新预约。", ""),
     "reservation_unknown": ("没有找到这个预约。请在“我的预约”里查看。", ""),
     "child_unknown": ("没有找到所选的孩子。请先在“我的孩子”里登记。", ""),
     "study_group_unknown": ("没有找到所选的班级团组。请先登记班级团组。", ""),

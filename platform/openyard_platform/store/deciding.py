@@ -1,13 +1,13 @@
 """What a batch of commands needs from the database, in a fixed number of queries."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 import msgspec
 
 from openyard_calendars import intervals
-from openyard_events.commands import Cancel, OfferSlot, Reserve, WithdrawSlot
+from openyard_events.commands import Cancel, Change, OfferSlot, Reserve, WithdrawSlot
 from openyard_events.contracts import FieldError, Receipt
 from openyard_platform.domain.reservations import Reservation
 from openyard_platform.domain.slots import Slot
@@ -35,12 +35,15 @@ async def load(connection: Any, asked: Sequence[Asked]) -> State:
     state = State()
     commands = [one.command for one in asked]
     reserves = [command for command in commands if isinstance(command, Reserve)]
-    cancels = [command for command in commands if isinstance(command, Cancel)]
+    changes = [command for command in commands if isinstance(command, Change)]
+    named = [command.reservation_id for command in commands if isinstance(command, Cancel | Change)]
     venues = [command for command in commands if isinstance(command, OfferSlot | WithdrawSlot)]
 
     slot_ids = {command.slot_id for command in reserves}
-    if cancels:
-        slot_ids |= await _cancelled_slots(connection, cancels)
+    if named:
+        await _load_reservations(connection, state, named)
+        slot_ids |= {reservation.slot_id for reservation in state.reservations.values()}
+        slot_ids |= {command.slot_id for command in changes if command.slot_id is not None}
         # Their seats may be handed on: who waits for them counts.
         await _load_on_slots(connection, state, slot_ids, ["waitlisted"])
     if venues:
@@ -56,17 +59,7 @@ async def load(connection: Any, asked: Sequence[Asked]) -> State:
     await _lock_slots(connection, state, slot_ids)
     if reserves:
         await _load_known(connection, state, reserves)
-    if cancels:
-        await _load_reservations(connection, state, [one.reservation_id for one in cancels])
     return state
-
-
-async def _cancelled_slots(connection: Any, cancels: Iterable[Cancel]) -> set[UUID]:
-    rows = await connection.fetch(
-        "SELECT DISTINCT slot_id FROM reservation WHERE id = ANY($1)",
-        [cancel.reservation_id for cancel in cancels],
-    )
-    return {row["slot_id"] for row in rows}
 
 
 async def _load_offers(

@@ -85,16 +85,22 @@ async def _reservations(connection: Any, decisions: Decisions) -> None:
     changed = list(decisions.changed_reservations.values())
     if changed:
         await connection.execute(
-            """UPDATE reservation r SET status = q.status, held = q.held, skips = q.skips::jsonb,
-                   needs_reconfirm = q.needs_reconfirm, cancelled_by = q.cancelled_by,
-                   reason = q.reason, revision = q.revision, sequence = q.sequence,
-                   updated_at = q.updated_at
-               FROM unnest($1::uuid[], $2::text[], $3::int[], $4::text[], $5::bool[], $6::text[],
-                           $7::text[], $8::int[], $9::int[], $10::timestamptz[])
-                   AS q (id, status, held, skips, needs_reconfirm, cancelled_by, reason, revision,
-                         sequence, updated_at)
+            """UPDATE reservation r SET slot_id = q.slot_id, position = q.position,
+                   seats = q.seats, adults = q.adults, status = q.status, held = q.held,
+                   skips = q.skips::jsonb, needs_reconfirm = q.needs_reconfirm,
+                   cancelled_by = q.cancelled_by, reason = q.reason, revision = q.revision,
+                   sequence = q.sequence, updated_at = q.updated_at
+               FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int[], $5::int[], $6::text[],
+                           $7::int[], $8::text[], $9::bool[], $10::text[], $11::text[],
+                           $12::int[], $13::int[], $14::timestamptz[])
+                   AS q (id, slot_id, position, seats, adults, status, held, skips,
+                         needs_reconfirm, cancelled_by, reason, revision, sequence, updated_at)
                WHERE r.id = q.id""",
             [one.id for one in changed],
+            [one.slot_id for one in changed],
+            [one.position for one in changed],
+            [one.seats for one in changed],
+            [one.adults for one in changed],
             [one.status for one in changed],
             [one.held for one in changed],
             _texts(one.skips for one in changed),

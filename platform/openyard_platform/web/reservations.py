@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Litestar, Request, Response, Router, delete, get, post
+from litestar import Litestar, Request, Response, Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from msgspec import Struct
 
@@ -15,7 +15,7 @@ from openyard_events.commands import Outcome
 from openyard_events.gathering import Gatherer
 from openyard_platform import clock, ids
 from openyard_platform.actions import reservations
-from openyard_platform.actions.reservations import Desk, Queued, Wish
+from openyard_platform.actions.reservations import Amendment, Desk, Queued, Wish
 from openyard_platform.domain.errors import Invalid, NotFound, Refused
 from openyard_platform.settings import Settings
 from openyard_platform.store import reservations as records
@@ -185,6 +185,19 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
         await gatherer.stop()
 
 
+@patch(PATH + "/{reservation_id:uuid}", operation_id="changeReservation", opt=auth.LOGGED_IN)
+async def change(
+    request: Request[Any, Any, Any],
+    reservation_id: FromPath[UUID],
+    data: JSONBody[Amendment],
+) -> Response[Decided | Requested | ReservationOut]:
+    """Other seats, or another slot of the same venue: all of it, or 409 and nothing."""
+    answer = await reservations.amend(desk(request), auth.current(request), reservation_id, data)
+    if isinstance(answer, Queued):
+        return _requested(answer)
+    return await _as_it_stands(request, Queued(id=_id(answer), queue_ahead=0))
+
+
 def desk(request: Request[Any, Any, Any]) -> Desk:
     made: Desk = request.app.state.desk
     return made
@@ -248,4 +261,4 @@ def _out(row: records.Reservation) -> ReservationOut:
     )
 
 
-router = Router("/", route_handlers=[reserve, list_own, get_own, cancel])
+router = Router("/", route_handlers=[reserve, list_own, get_own, change, cancel])
