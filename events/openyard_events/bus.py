@@ -171,6 +171,19 @@ async def stream_created(js: JetStreamContext, stream: str) -> dt.datetime:
     return info.created
 
 
+async def settle(nc: Client) -> None:
+    """Return when the server has read everything sent so far, and said what it minds.
+
+    The library's ``flush`` alone does not: its PING goes out ahead of what still waits to be
+    written. Only that of a second one stands behind it.
+
+    Raises:
+        nats.errors.Error: the server does not answer.
+    """
+    await nc.flush()
+    await nc.flush()
+
+
 def without_credentials(url: str) -> str:
     """The address as it may stand in a log."""
     return re.sub(r"//[^@/]*@", "//", url)

@@ -13,7 +13,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
-from openyard_events import contracts, envelope, subjects
+from openyard_events import bus, contracts, envelope, subjects
 from openyard_events.contracts import Receipt, SlotOffered, SlotWithdrawn
 
 _log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ class SlotPublisher:
 
     async def _subscribe(self, example: str) -> None:
         await self._nc.subscribe(example.rpartition(".")[0] + ".*", cb=self._received)
-        await self._nc.flush()
+        await bus.settle(self._nc)
 
     async def _received(self, message: Msg) -> None:
         future = self._waiting.get(message.subject)

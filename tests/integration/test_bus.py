@@ -115,11 +115,35 @@ async def test_a_venue_that_oversteps_hears_of_it_only_by_the_callback(tmp_path)
         )
         await nc.publish("venue.library.slot.offered", b"")
         await nc.subscribe("receipt.library.>")
-        await nc.flush()
+        await bus.settle(nc)
         await nc.close()
 
     assert len(said) == 2
     assert all("permissions violation" in sentence.lower() for sentence in said)
+
+
+async def test_after_settling_the_server_has_read_what_was_sent_before():
+    """A server that only writes down in which order it is spoken to."""
+    heard: list[str] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b'INFO {"server_id":"x","version":"2.15.0","max_payload":1000}\r\n')
+        while line := (await reader.readline()).decode().strip():
+            heard.append(line.partition(" ")[0])
+            if line == "PING":
+                writer.write(b"PONG\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        nc = await bus.connect(f"nats://127.0.0.1:{port}", name="museum")
+        await nc.subscribe("receipt.museum.*")
+
+        await bus.settle(nc)
+
+        assert heard[-1] == "PING"
+        assert "SUB" in heard
+        await nc.close()
 
 
 async def test_wrong_credentials_are_refused_at_once(tmp_path):

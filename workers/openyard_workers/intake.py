@@ -254,7 +254,7 @@ class Intake:
         done = self._ledger.done
         if done == position.sequence:
             return position
-        await self._nc.flush()
+        await bus.settle(self._nc)
         return await readers.advance(position, done)
 
     async def _land(self) -> None:

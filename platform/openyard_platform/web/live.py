@@ -19,7 +19,7 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
-from openyard_events import subjects
+from openyard_events import bus, subjects
 from openyard_platform.domain.errors import NotFound, TooMany, Unavailable
 from openyard_platform.store import slots
 from openyard_platform.store.slots import Seats
@@ -109,7 +109,7 @@ class Hub:
         async with self._beginning:
             if self._subscription is None:
                 heard = await self._nc.subscribe(subjects.FACT_SUBJECTS, cb=self._heard)
-                await self._nc.flush()
+                await bus.settle(self._nc)
                 self._subscription = heard
 
     async def _stop_listening(self) -> None:
