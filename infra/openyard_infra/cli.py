@@ -123,6 +123,7 @@ for _command in (
     operators.doctor,
     operators.account,
     operators.venue,
+    operators.calendar,
     operators.openapi,
 ):
     main.add_command(_command)

@@ -156,6 +156,32 @@ def venue_add(  # noqa: PLR0913 - one for each option
         click.echo(f"NATS user: {key}\npassword:  {password}")
 
 
+@click.group()
+def calendar() -> None:
+    """Holidays, worked weekends and exam days."""
+
+
+@calendar.command("import-year")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@data_dir
+def calendar_import_year(file: Path, data_dir: Path | None) -> None:
+    """Take over the holidays and worked weekends of a year from a notice.
+
+    FILE is a CSV table with the columns date (2027-01-01), kind (holiday or adjusted_workday)
+    and, where you like, name. The days it leaves out are workdays and weekends.
+    """
+    from openyard_calendars.day_kinds import BadNotice  # noqa: PLC0415
+    from openyard_infra import calendar_years  # noqa: PLC0415
+
+    try:
+        notice = calendar_years.read(file)
+    except (BadNotice, OSError, UnicodeDecodeError) as error:
+        raise complaint(f"{file}: {error}", WRONG_SETTINGS) from error
+    settings = _settings(data_dir)
+    changed = _run(lambda: calendar_years.load(settings.database_url, notice))
+    click.echo(f"{notice.year}: {changed} day(s) are different now")
+
+
 def _settings(directory: Path | None) -> Any:
     from openyard_infra import running  # noqa: PLC0415
     from openyard_platform.settings import BadSetting  # noqa: PLC0415

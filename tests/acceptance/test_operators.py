@@ -106,3 +106,26 @@ def test_where_nothing_runs_a_command_says_so(tmp_path: Path):
     )
     assert outcome.returncode == 2
     assert outcome.stderr == f"openyard: No 'openyard up' of yours is running on {tmp_path}.\n"
+
+
+def test_a_year_is_imported_from_its_notice_and_counts_at_once(stack: Stack, tmp_path: Path):
+    file = tmp_path / "2031.csv"
+    file.write_text("date,kind,name\n2031-01-01,holiday,元旦\n", "utf-8")
+
+    first = run(stack, "calendar", "import-year", str(file))
+    again = run(stack, "calendar", "import-year", str(file))
+
+    assert first.stdout == "2031: 365 day(s) are different now\n"
+    assert again.stdout == "2031: 0 day(s) are different now\n"
+    query = {"from": "2031-01-01", "to": "2031-01-02"}
+    days = httpx.get(f"{stack.url}/api/v1/calendar-days", params=query).json()["items"]
+    assert [(day["kind"], day["notice"]) for day in days] == [("holiday", "元旦"), ("workday", "")]
+
+
+def test_a_file_that_is_no_notice_is_refused_in_one_line(stack: Stack, tmp_path: Path):
+    file = tmp_path / "wrong.csv"
+    file.write_text("2031-01-01\n", "utf-8")
+
+    outcome = run(stack, "calendar", "import-year", str(file))
+
+    assert (outcome.returncode, outcome.stderr.count("\n")) == (2, 1)

@@ -36,7 +36,7 @@ def test_every_link_into_the_repository_leads_somewhere(page: Path):
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_every_command_that_is_named_exists(page: Path):
     known = commands(main)
-    named = re.findall(r"`openyard ([a-z]+)((?: [a-z]+)?)", page.read_text("utf-8"))
+    named = re.findall(r"`openyard ([a-z]+)((?: [a-z-]+)?)", page.read_text("utf-8"))
 
     for first, second in named:
         assert (first,) in known

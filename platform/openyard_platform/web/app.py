@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from openyard_platform.settings import Settings
 from openyard_platform.web import (
     auth,
+    calendar_days,
     children,
     feeds,
     headers,
@@ -46,6 +47,7 @@ ROUTES: list[ControllerRouterHandler] = [
     study_groups.router,
     slots.router,
     venues.router,
+    calendar_days.router,
     reservations.router,
     feeds.router,
     inbox.router,
