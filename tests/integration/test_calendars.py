@@ -8,9 +8,11 @@ import icalendar
 import pytest
 
 from openyard_platform import ids
+from openyard_platform.actions import feed_links
 from openyard_platform.actions import feeds as feed_actions
 from openyard_platform.domain.people import Role
 from openyard_platform.store import engine
+from openyard_platform.store import feed_states as states
 from openyard_platform.store import feeds as records
 from openyard_platform.store.feeds import Fragment
 from openyard_platform.web.feed_bodies import Bodies
@@ -342,7 +344,7 @@ async def test_two_guardians_of_a_family_have_a_link_each_to_the_same_events(app
         family.account.family_id,
     )
     settings = app.state.settings
-    second = await feed_actions.address(
+    second = await feed_links.address(
         partner,
         family.account.family_id,
         secret_key=settings.secret_key,
@@ -364,7 +366,7 @@ async def test_while_the_database_is_away_the_last_known_feed_is_served(client, 
     async def away(*_):
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(records, "public_state", away)
+    monkeypatch.setattr(states, "of_venue", away)
     answer = await client.get(f"/venues/{key}/calendar.ics")
     assert (answer.status_code, answer.content) == (200, known.content)
     unchanged = await client.get(
@@ -400,7 +402,7 @@ async def test_bodies_make_room_for_newer_ones():
         key = f"room-{number}-{ids.new().hex[-6:]}"
         owner = await people.organisation("venue", key)
         await put(fragment(owner, "s@openyard", body=vevent("s@openyard", NOW, "长" * 500)))
-        edition = await feed_actions.public_edition(key, "https://x", NOW)
+        edition = await feed_actions.venue_edition(key, "https://x", NOW)
         assert edition is not None
         await bodies.get(key, edition)
         assert bodies.used <= 6000

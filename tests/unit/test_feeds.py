@@ -39,6 +39,8 @@ SLOT = SlotView(
     revision=7,
     updated_at=START,
     place=PLACE,
+    district_key="liubei",
+    space_ids=[OWNER],
 )
 RESERVATION = ReservationView(
     id=ID,
@@ -59,6 +61,7 @@ RESERVATION = ReservationView(
     revision=7,
     updated_at=START,
     place=PLACE,
+    study_group_ids=[],
 )
 
 
@@ -170,9 +173,8 @@ def test_a_token_has_256_bits_and_depends_on_all_it_is_made_of():
     assert feeds.token("a" * 32, ID, OWNER, 1) in tokens
 
 
-@pytest.mark.parametrize(
-    ("role", "name"),
-    [("family", "我家"), ("school", "本校"), ("volunteer", "志愿"), ("venue", "我的")],
-)
-def test_a_private_feed_is_named_for_whose_it_is(role, name):
-    assert name in feeds.private_name(role)
+def test_the_staff_see_how_many_come_without_opening_an_event():
+    entry = feeds.staff_entry(SLOT, BASE_URL)
+    assert entry.summary == "周末开放（已约 3/40）"
+    assert entry.private
+    assert entry.uid != of_slot().uid

@@ -13,6 +13,8 @@ from nats.js import JetStreamContext
 from openyard_events import bus, subjects
 from openyard_events.contracts import AnyFact
 from openyard_events.reader import Delivered, OrderedReader, StreamReplaced
+from openyard_platform import clock
+from openyard_platform.actions import feeds
 from openyard_platform.settings import Settings
 from openyard_platform.store import engine, readers
 from openyard_platform.store.readers import Overtaken, Position
@@ -62,6 +64,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     consumers: list[Consumer] = [Feeds(settings), Notifier(settings, valkey)]
     try:
         await bus.ensure_streams(nc.jetstream(), settings.partitions)
+        await _catch_up(settings)
         async with asyncio.TaskGroup() as group:
             for consumer in consumers:
                 group.create_task(Projection(nc, consumer).serve(stop))
@@ -69,6 +72,16 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         await queue.close(valkey)
         await nc.close()
         await engine.disconnect()
+
+
+async def _catch_up(settings: Settings) -> None:
+    """What was lost from the stream, or rendered by another version, is brought up to date."""
+    try:
+        rendered = await feeds.refresh(settings.base_url, clock.now())
+    except Exception:  # noqa: BLE001 - what still comes matters more than what was missed
+        _log.exception("could not bring the feeds up to date")
+    else:
+        _log.info("rendered %d events that no fact had brought", rendered)
 
 
 class Projection:

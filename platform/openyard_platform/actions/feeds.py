@@ -1,4 +1,4 @@
-"""Calendar feeds: facts into fragments, fragments into bodies, and links to private ones."""
+"""Calendar feeds: facts into fragments, fragments into bodies."""
 
 import datetime as dt
 import hashlib
@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from openyard_calendars import entry as entries
 from openyard_calendars import feed
+from openyard_calendars.entry import Entry
 from openyard_calendars.feed import Head
 from openyard_events.contracts import (
     AnyFact,
@@ -19,24 +20,21 @@ from openyard_events.contracts import (
     SlotOpened,
     SlotUpdated,
 )
+from openyard_platform.domain import feed_kinds
 from openyard_platform.domain import feeds as domain
-from openyard_platform.domain.errors import NotFound
 from openyard_platform.domain.feeds import ReservationView, SlotView
 from openyard_platform.store import engine
+from openyard_platform.store import feed_states as states
 from openyard_platform.store import feeds as records
-from openyard_platform.store.feeds import Fragment, Link, PrivateState, PublicState
+from openyard_platform.store.feed_states import PrivateState, PublicState
+from openyard_platform.store.feeds import Fragment
 
 # Part of every ETag: raise it when the same fragments are put together differently.
 _LAYOUT = 1
-
-
-class FeedAddress(Struct, frozen=True, kw_only=True):
-    """Where somebody's private feed is; ``url`` is a secret."""
-
-    url: str
-    webcal_url: str
-    created_at: dt.datetime
-    last_used_at: dt.datetime | None
+# What an empty feed of a district says of its last change.
+_MADE_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+# So many are rendered in one transaction while nothing else waits.
+_AT_ONCE = 500
 
 
 class Edition(Struct, frozen=True, kw_only=True):
@@ -45,7 +43,7 @@ class Edition(Struct, frozen=True, kw_only=True):
     ``etag``: strong, without quotes. ``modified_at``: when the feed last became another.
     """
 
-    owner_id: UUID
+    feed_id: UUID
     revision: int | None
     head: Head
     window: domain.Window
@@ -57,7 +55,7 @@ async def project(facts: Sequence[AnyFact], base_url: str, now: dt.datetime) -> 
     """Bring the fragments up to date that these facts speak of; part of a transaction.
 
     Reads the rows as they are now, so order and repetition of facts do not matter. Returns the
-    owners whose feed is another.
+    feeds that are others now.
     """
     slots = {fact.slot_id for fact in facts}
     # A change of the slot shows in the calendars of all who are booked on it.
@@ -72,7 +70,7 @@ async def project(facts: Sequence[AnyFact], base_url: str, now: dt.datetime) -> 
         for fact in told
         if isinstance(fact, ReservationConfirmed | ReservationPromoted)
     }
-    fragments = [_slot_fragment(slot, base_url) for slot in await records.outdated_slots(slots)]
+    fragments = _slot_fragments(await records.outdated_slots(slots), base_url)
     reservations = await records.outdated_reservations(
         {fact.reservation_id for fact in told}, changed, confirmed
     )
@@ -80,39 +78,68 @@ async def project(facts: Sequence[AnyFact], base_url: str, now: dt.datetime) -> 
     return await records.put(fragments, now)
 
 
-async def public_edition(venue_key: str, base_url: str, now: dt.datetime) -> Edition | None:
+async def refresh(base_url: str, now: dt.datetime) -> int:
+    """Render what no fact will bring any more: facts were lost, or a version renders otherwise.
+
+    Returns how many slots and reservations that were.
+    """
+    since = domain.window(now).since
+    slots, reservations = await records.behind(since), await records.missing_reservations(since)
+    for first in range(0, len(slots), _AT_ONCE):
+        async with engine.transaction():
+            some = await records.outdated_slots(slots[first : first + _AT_ONCE])
+            await records.put(_slot_fragments(some, base_url), now)
+    for first in range(0, len(reservations), _AT_ONCE):
+        async with engine.transaction():
+            of_some = reservations[first : first + _AT_ONCE]
+            found = await records.outdated_reservations(of_some, [], [])
+            await records.put([_reservation_fragment(one, base_url) for one in found], now)
+    return len(slots) + len(reservations)
+
+
+async def venue_edition(key: str, base_url: str, now: dt.datetime) -> Edition | None:
     """The public feed of a venue as it stands; None: there is no such venue."""
-    state = await records.public_state(venue_key)
-    if state is None:
+    state = await states.of_venue(key)
+    page, source = f"/slots?venue={key}", f"/venues/{key}/calendar.ics"
+    return _public(state, "开放场次", page, source, base_url, now)
+
+
+async def space_edition(space_id: UUID, base_url: str, now: dt.datetime) -> Edition | None:
+    """The public feed of a space and of all that it contains."""
+    state = await states.of_space(space_id)
+    page = f"/slots?venue={state.key}" if state else ""
+    source = f"/spaces/{space_id}/calendar.ics"
+    return _public(state, "开放场次", page, source, base_url, now)
+
+
+async def district_edition(key: str, base_url: str, now: dt.datetime) -> Edition | None:
+    """All slots of a district."""
+    state = await states.of_district(key, feed_kinds.district_id(key), _MADE_AT)
+    page, source = f"/slots?district={key}", f"/districts/{key}/calendar.ics"
+    return _public(state, "开放场次", page, source, base_url, now)
+
+
+async def weekends_edition(key: str, base_url: str, now: dt.datetime) -> Edition | None:
+    """A district's open spaces on Saturdays and Sundays."""
+    state = await states.of_district(key, feed_kinds.weekends_id(key), _MADE_AT)
+    page = f"/slots?district={key}&kind=access"
+    source = f"/districts/{key}/open-weekends.ics"
+    return _public(state, "周末开放", page, source, base_url, now)
+
+
+def private_edition(state: PrivateState, now: dt.datetime) -> Edition | None:
+    """The feed behind a link that was looked up; None: its holder may not see it any more."""
+    name = feed_kinds.private_name(state.holder, state.feed_id)
+    if name is None or not state.active:
         return None
     head = Head(
-        name=domain.public_name(state.name),
-        description=state.description,
-        changed_at=state.own_changed_at,
-        url=f"{base_url}/slots?venue={state.key}",
-        source=f"{base_url}/venues/{state.key}/calendar.ics",
-    )
-    return _edition(state, head, now)
-
-
-def private_edition(state: PrivateState, now: dt.datetime) -> Edition:
-    """The feed behind a link that was looked up with ``private_link``."""
-    head = Head(
-        name=domain.private_name(state.role),
-        description="预约成功的场次会自动出现在这里。请勿把这个地址转给他人。",
+        name=name,
+        description="新的安排会自动出现在这里。请勿把这个地址转给他人。",
         changed_at=state.created_at,
         colour="seagreen",
         private=True,
     )
-    return _edition(state, head, now)
-
-
-async def private_link(token: str) -> PrivateState | None:
-    return await records.private_state(domain.token_hash(token))
-
-
-async def note_use(token: str, now: dt.datetime) -> None:
-    await records.touch_link(domain.token_hash(token), now)
+    return _edition(state, head, state.created_at, now)
 
 
 async def body(edition: Edition) -> bytes | None:
@@ -120,7 +147,7 @@ async def body(edition: Edition) -> bytes | None:
 
     When it would be too long, the soonest events are kept.
     """
-    revision, rows = await records.shown(edition.owner_id, edition.window, feed.MAX_EVENTS)
+    revision, rows = await records.shown(edition.feed_id, edition.window, feed.MAX_EVENTS)
     if revision != edition.revision:
         return None
     kept = rows[: len(feed.fitting(row.body for row in rows))]
@@ -139,94 +166,36 @@ async def body(edition: Edition) -> bytes | None:
     return feed.assemble(head, (row.body for row in kept))
 
 
-async def address(
-    account_id: UUID, owner_id: UUID, *, secret_key: str, base_url: str, now: dt.datetime
-) -> FeedAddress:
-    """The account's link to its feed, made if it has none.
-
-    Raises:
-        NotFound: there is no such account.
-    """
-    async with engine.transaction():
-        generation = await _lock(account_id)
-        link = await records.live_link(account_id, owner_id)
-        if link is None:
-            link = await _make(account_id, owner_id, generation, secret_key, now)
-    return _address(link, secret_key, base_url)
-
-
-async def rotate(
-    account_id: UUID, owner_id: UUID, *, secret_key: str, base_url: str, now: dt.datetime
-) -> FeedAddress:
-    """A new link; the old address answers 410 from now on.
-
-    Raises:
-        NotFound: there is no such account.
-    """
-    async with engine.transaction():
-        generation = await _lock(account_id)
-        await records.revoke_links(account_id, owner_id, now)
-        link = await _make(account_id, owner_id, generation, secret_key, now)
-    return _address(link, secret_key, base_url)
-
-
-async def revoke(account_id: UUID, owner_id: UUID, now: dt.datetime) -> None:
-    """Make the link useless, without a new one.
-
-    Raises:
-        NotFound: there is no link to revoke.
-    """
-    async with engine.transaction():
-        await _lock(account_id)
-        if not await records.revoke_links(account_id, owner_id, now):
-            raise NotFound("还没有日历订阅地址。", code="feed_unknown")
-
-
-async def _lock(account_id: UUID) -> int:
-    generation = await records.lock_account(account_id)
-    if generation is None:
-        raise NotFound("没有这个账号。")
-    return generation
-
-
-async def _make(
-    account_id: UUID, owner_id: UUID, generation: int, secret_key: str, now: dt.datetime
-) -> Link:
-    # An address once given is never given again: who kept the old one must stay outside.
-    if await records.was_given(account_id, owner_id, generation):
-        generation += 1
-        await records.set_generation(account_id, generation)
-    link = Link(
-        account_id=account_id,
-        owner_id=owner_id,
-        generation=generation,
-        created_at=now,
-        last_used_at=None,
+def _public(  # noqa: PLR0913 - what a feed says of itself
+    state: PublicState | None,
+    what: str,
+    page: str,
+    source: str,
+    base_url: str,
+    now: dt.datetime,
+) -> Edition | None:
+    if state is None:
+        return None
+    name = f"{state.name} · {what}"
+    head = Head(
+        name=name,
+        description=state.description,
+        changed_at=state.own_changed_at,
+        url=base_url + page,
+        source=base_url + source,
     )
-    token = domain.token(secret_key, account_id, owner_id, generation)
-    await records.add_link(link, domain.token_hash(token))
-    return link
+    return _edition(state, head, state.own_changed_at, now)
 
 
-def _address(link: Link, secret_key: str, base_url: str) -> FeedAddress:
-    token = domain.token(secret_key, link.account_id, link.owner_id, link.generation)
-    url = f"{base_url}/feeds/{token}.ics"
-    return FeedAddress(
-        url=url,
-        webcal_url="webcal://" + url.split("://", 1)[1],
-        created_at=link.created_at,
-        last_used_at=link.last_used_at,
-    )
-
-
-def _edition(state: PublicState | PrivateState, head: Head, now: dt.datetime) -> Edition:
+def _edition(
+    state: PublicState | PrivateState, head: Head, own: dt.datetime, now: dt.datetime
+) -> Edition:
     window = domain.window(now)
-    own = state.own_changed_at if isinstance(state, PublicState) else state.created_at
     # Each day some events leave the window and others come in.
     modified_at = max(own, window.today, state.updated_at or own)
     parts: Iterable[object] = (
         _LAYOUT,
-        state.owner_id,
+        state.feed_id,
         state.revision,
         state.updated_at,
         window.day,
@@ -234,7 +203,7 @@ def _edition(state: PublicState | PrivateState, head: Head, now: dt.datetime) ->
     )
     digest = hashlib.sha256("\0".join(map(str, parts)).encode()).hexdigest()
     return Edition(
-        owner_id=state.owner_id,
+        feed_id=state.feed_id,
         revision=state.revision,
         head=head,
         window=window,
@@ -243,10 +212,28 @@ def _edition(state: PublicState | PrivateState, head: Head, now: dt.datetime) ->
     )
 
 
-def _slot_fragment(slot: SlotView, base_url: str) -> Fragment:
-    entry = domain.slot_entry(slot, base_url)
+def _slot_fragments(slots: Iterable[SlotView], base_url: str) -> list[Fragment]:
+    """Two of each slot: for everybody, and for the staff."""
+    return [
+        fragment
+        for slot in slots
+        for fragment in (_public_fragment(slot, base_url), _staff_fragment(slot, base_url))
+    ]
+
+
+def _public_fragment(slot: SlotView, base_url: str) -> Fragment:
+    also_in = feed_kinds.public_feeds(slot.space_ids, slot.district_key, slot.kind, slot.starts_at)
+    return _slot_fragment(slot, slot.owner_id, domain.slot_entry(slot, base_url), also_in)
+
+
+def _staff_fragment(slot: SlotView, base_url: str) -> Fragment:
+    entry = domain.staff_entry(slot, base_url)
+    return _slot_fragment(slot, feed_kinds.staff_id(slot.owner_id), entry, [])
+
+
+def _slot_fragment(slot: SlotView, owner_id: UUID, entry: Entry, also_in: list[UUID]) -> Fragment:
     return Fragment(
-        owner_id=slot.owner_id,
+        owner_id=owner_id,
         uid=entry.uid,
         starts_at=slot.starts_at,
         ends_at=slot.ends_at,
@@ -254,6 +241,7 @@ def _slot_fragment(slot: SlotView, base_url: str) -> Fragment:
         slot_revision=slot.revision,
         changed_at=slot.updated_at,
         body=entries.fragment(entry),
+        also_in=also_in,
     )
 
 
@@ -268,4 +256,5 @@ def _reservation_fragment(reservation: ReservationView, base_url: str) -> Fragme
         slot_revision=reservation.revision,
         changed_at=reservation.updated_at,
         body=entries.fragment(entry),
+        also_in=reservation.study_group_ids,
     )

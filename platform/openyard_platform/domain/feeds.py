@@ -33,7 +33,10 @@ class Place(Struct, frozen=True, kw_only=True):
 
 
 class SlotView(Struct, frozen=True, kw_only=True):
-    """A slot as its venue's public feed needs it. ``revision``: of the row it was read from."""
+    """A slot as feeds need it. ``revision``: of the row it was read from.
+
+    ``space_ids``: its space and those that contain it.
+    """
 
     id: UUID
     owner_id: UUID
@@ -54,10 +57,15 @@ class SlotView(Struct, frozen=True, kw_only=True):
     revision: int
     updated_at: dt.datetime
     place: Place
+    district_key: str
+    space_ids: list[UUID]
 
 
 class ReservationView(Struct, frozen=True, kw_only=True):
-    """A reservation as its holder's private feed needs it; nothing of it names a child."""
+    """A reservation as private feeds need it; nothing of it names a child.
+
+    ``study_group_ids``: those it is for, none for a family.
+    """
 
     id: UUID
     owner_id: UUID
@@ -77,6 +85,7 @@ class ReservationView(Struct, frozen=True, kw_only=True):
     revision: int
     updated_at: dt.datetime
     place: Place
+    study_group_ids: list[UUID]
 
 
 class Window(Struct, frozen=True, kw_only=True):
@@ -127,6 +136,26 @@ def slot_entry(slot: SlotView, base_url: str) -> Entry:
     )
 
 
+def staff_entry(slot: SlotView, base_url: str) -> Entry:
+    """A slot in the feed of its venue's staff, who see at a glance how many come."""
+    return Entry(
+        uid=f"staff-{slot.id}@openyard",
+        summary=f"{slot.title}（已约 {slot.taken}/{slot.capacity}）",
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        changed_at=slot.updated_at,
+        sequence=slot.sequence,
+        location=_location(slot.place),
+        description="\n".join(_slot_lines(slot)),
+        cancelled=slot.status == SlotStatus.WITHDRAWN,
+        transparent=True,
+        private=True,
+        url=f"{base_url}/slots/{slot.id}",
+        categories=(words.KINDS.get(slot.kind, slot.kind),),
+        geo=_geo(slot.place),
+    )
+
+
 def reservation_entry(reservation: ReservationView, base_url: str) -> Entry:
     """A reservation in its holder's feed.
 
@@ -149,19 +178,6 @@ def reservation_entry(reservation: ReservationView, base_url: str) -> Entry:
         categories=(words.KINDS.get(reservation.kind, reservation.kind),),
         geo=_geo(reservation.place),
     )
-
-
-def private_name(role: str) -> str:
-    """What a calendar client shows as the name of somebody's own feed."""
-    return {
-        "family": f"{words.PRODUCT} · 我家的预约",
-        "school": f"{words.PRODUCT} · 本校的预约",
-        "volunteer": f"{words.PRODUCT} · 我的志愿服务",
-    }.get(role, f"{words.PRODUCT} · 我的预约")
-
-
-def public_name(venue: str) -> str:
-    return f"{venue} · 开放场次"
 
 
 def token(secret_key: str, account_id: UUID, owner_id: UUID, generation: int) -> str:

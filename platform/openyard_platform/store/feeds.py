@@ -1,4 +1,4 @@
-"""Fragments of calendar feeds, the state of each feed, and the links that lead to private ones."""
+"""Fragments of calendar feeds: what is behind its row, what is stored, what a feed shows."""
 
 import datetime as dt
 from collections.abc import Collection, Sequence
@@ -19,7 +19,10 @@ from openyard_platform.store import engine
 
 
 class Fragment(Struct, frozen=True, kw_only=True):
-    """One stored VEVENT. ``cancelled_at``: it is dropped some days after."""
+    """One stored VEVENT. ``cancelled_at``: it is dropped some days after.
+
+    ``also_in``: the feeds it stands in besides its owner's.
+    """
 
     owner_id: UUID
     uid: str
@@ -29,39 +32,7 @@ class Fragment(Struct, frozen=True, kw_only=True):
     slot_revision: int
     changed_at: dt.datetime
     body: bytes
-
-
-class PublicState(Struct, frozen=True, kw_only=True):
-    """A venue and the state of its feed; both None: nothing was ever in it."""
-
-    owner_id: UUID
-    key: str
-    name: str
-    description: str
-    own_changed_at: dt.datetime
-    revision: int | None
-    updated_at: dt.datetime | None
-
-
-class PrivateState(Struct, frozen=True, kw_only=True):
-    """A link and the state of the feed it leads to."""
-
-    owner_id: UUID
-    role: str
-    active: bool
-    created_at: dt.datetime
-    last_used_at: dt.datetime | None
-    revoked_at: dt.datetime | None
-    revision: int | None
-    updated_at: dt.datetime | None
-
-
-class Link(Struct, frozen=True, kw_only=True):
-    account_id: UUID
-    owner_id: UUID
-    generation: int
-    created_at: dt.datetime
-    last_used_at: dt.datetime | None
+    also_in: list[UUID] = []
 
 
 _PLACE = "p.name AS space, o.name AS venue, o.address, o.latitude, o.longitude"
@@ -69,9 +40,15 @@ _PLACE = "p.name AS space, o.name AS venue, o.address, o.latitude, o.longitude"
 # Only rows that are ahead of their stored fragment: three hundred facts of one slot cost one
 # row, and a replay none. A fragment once cancelled stays as it was then.
 _SLOTS = f"""
+WITH RECURSIVE above AS (
+    SELECT s.id AS slot_id, s.space_id AS id FROM slot s WHERE s.id = ANY ($1::uuid[])
+    UNION ALL
+    SELECT a.slot_id, p.parent_id FROM above a JOIN space p ON p.id = a.id
+    WHERE p.parent_id IS NOT NULL)
 SELECT s.id, s.venue_id AS owner_id, s.status, s.kind, s.title, s.description, s.programme,
        s.starts_at, s.ends_at, s.capacity, s.taken, s.waiting, s.exclusive, s.audiences,
-       s.reason, s.sequence, s.revision, s.updated_at, {_PLACE}
+       s.reason, s.sequence, s.revision, s.updated_at, {_PLACE}, o.district_key,
+       ARRAY(SELECT a.id FROM above a WHERE a.slot_id = s.id) AS space_ids
 FROM slot s
 JOIN organisation o ON o.id = s.venue_id
 JOIN space p ON p.id = s.space_id
@@ -87,7 +64,9 @@ _RESERVATIONS = f"""
 SELECT r.id, r.holder_id AS owner_id, r.slot_id, r.status, r.seats, r.adults,
        r.needs_reconfirm, r.cancelled_by, r.reason, s.kind, s.title, s.description,
        s.starts_at, s.ends_at, s.sequence + r.sequence AS sequence, s.revision,
-       r.updated_at, {_PLACE}
+       r.updated_at, {_PLACE},
+       ARRAY(SELECT g.id FROM party q JOIN study_group g ON g.id = q.ref
+             WHERE q.no = ANY (r.party_nos)) AS study_group_ids
 FROM reservation r
 JOIN slot s ON s.id = r.slot_id
 JOIN organisation o ON o.id = s.venue_id
@@ -103,17 +82,23 @@ WHERE r.id IN (
         AND (f.uid IS NOT NULL OR r.id = ANY ($3::uuid[]))))
 """  # noqa: S608 - made of constants
 
+# Lists do not lie in a list of lists, which PostgreSQL would take for a table: so they are text.
 _PUT = """
-INSERT INTO feed_fragment AS f
-    (owner_id, uid, starts_at, ends_at, cancelled_at, slot_revision, changed_at, body)
-SELECT * FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[],
-                     $5::timestamptz[], $6::bigint[], $7::timestamptz[], $8::bytea[])
+INSERT INTO feed_fragment AS f (owner_id, uid, starts_at, ends_at, cancelled_at, slot_revision,
+                                changed_at, body, also_in)
+SELECT owner_id, uid, starts_at, ends_at, cancelled_at, slot_revision, changed_at, body,
+       also_in::uuid[]
+FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::timestamptz[],
+            $6::bigint[], $7::timestamptz[], $8::bytea[], $9::text[])
+    AS q (owner_id, uid, starts_at, ends_at, cancelled_at, slot_revision, changed_at, body,
+          also_in)
 ON CONFLICT (owner_id, uid) DO UPDATE SET
     starts_at = excluded.starts_at, ends_at = excluded.ends_at,
     cancelled_at = excluded.cancelled_at, slot_revision = excluded.slot_revision,
-    changed_at = excluded.changed_at, body = excluded.body
+    changed_at = excluded.changed_at, body = excluded.body, also_in = excluded.also_in
 WHERE f.slot_revision < excluded.slot_revision
-RETURNING new.owner_id, old.body IS DISTINCT FROM new.body AS changed
+RETURNING new.owner_id || new.also_in || coalesce(old.also_in, '{}') AS feeds,
+    (old.body, old.also_in) IS DISTINCT FROM (new.body, new.also_in) AS changed
 """
 
 # The first revision is the time in milliseconds: a feed built anew from nothing must not repeat
@@ -132,12 +117,27 @@ FROM (SELECT $1::uuid AS owner) o
 LEFT JOIN feed_state s ON s.owner_id = o.owner
 LEFT JOIN LATERAL (
     SELECT * FROM feed_fragment
-    WHERE owner_id = $1 AND ends_at >= $2 AND starts_at < $3
+    WHERE (owner_id = $1 OR also_in @> ARRAY[$1::uuid]) AND ends_at >= $2 AND starts_at < $3
       AND (cancelled_at IS NULL OR cancelled_at >= $4)
     ORDER BY ends_at < $5, abs(extract(epoch FROM starts_at - $5)), uid
     LIMIT $6
 ) f ON true
 ORDER BY f.ends_at < $5, abs(extract(epoch FROM f.starts_at - $5)), f.uid
+"""
+
+
+_BEHIND = """
+SELECT s.id FROM slot s
+LEFT JOIN feed_fragment f ON f.owner_id = s.venue_id AND f.uid = $2 || s.id || $3
+WHERE s.ends_at >= $1 AND s.revision > coalesce(f.slot_revision, 0)
+  AND NOT (s.status = 'withdrawn' AND (f.uid IS NULL OR f.cancelled_at IS NOT NULL))
+"""
+
+_MISSING = """
+SELECT r.id FROM slot s
+JOIN reservation r ON r.slot_id = s.id AND r.status = 'confirmed'
+LEFT JOIN feed_fragment f ON f.owner_id = r.holder_id AND f.uid = $2 || r.id || $3
+WHERE s.ends_at >= $1 AND coalesce(f.slot_revision, 0) = 0
 """
 
 
@@ -164,7 +164,7 @@ async def outdated_reservations(
 
 
 async def put(fragments: Sequence[Fragment], now: dt.datetime) -> set[UUID]:
-    """Store fragments, never over a higher revision; returns the owners whose feed is another."""
+    """Store fragments, never over a higher revision; returns the feeds that are others now."""
     if not fragments:
         return set()
     # In one order in every process, so that two of them can never wait for each other.
@@ -179,20 +179,33 @@ async def put(fragments: Sequence[Fragment], now: dt.datetime) -> set[UUID]:
         [one.slot_revision for one in ordered],
         [one.changed_at for one in ordered],
         [one.body for one in ordered],
+        ["{" + ",".join(map(str, one.also_in)) + "}" for one in ordered],
     )
-    owners = {row["owner_id"] for row in rows if row["changed"]}
-    if owners:
-        await engine.fetch(_BUMP, sorted(owners), now)
-    return owners
+    feeds = {feed for row in rows if row["changed"] for feed in row["feeds"]}
+    if feeds:
+        await engine.fetch(_BUMP, sorted(feeds), now)
+    return feeds
 
 
-async def shown(owner_id: UUID, window: Window, limit: int) -> tuple[int | None, list[Fragment]]:
+async def behind(since: dt.datetime) -> list[UUID]:
+    """Slots that ended no earlier, whose row no fact has carried into the feeds."""
+    rows = await engine.fetch(_BEHIND, since, *SLOT_UID)
+    return [row["id"] for row in rows]
+
+
+async def missing_reservations(since: dt.datetime) -> list[UUID]:
+    """Confirmed ones on such slots that no feed has, or only as an older version rendered them."""
+    rows = await engine.fetch(_MISSING, since, *RESERVATION_UID)
+    return [row["id"] for row in rows]
+
+
+async def shown(feed_id: UUID, window: Window, limit: int) -> tuple[int | None, list[Fragment]]:
     """The feed's revision and its events; when there are too many, the soonest.
 
     What is still to come goes before what is past, and of either the nearest to today. Both come
     from one statement: a body must not be kept under the revision before it.
     """
-    rows = await engine.fetch(_SHOWN, owner_id, *_bounds(window), limit)
+    rows = await engine.fetch(_SHOWN, feed_id, *_bounds(window), limit)
     fragments = [
         Fragment(**{name: row[name] for name in Fragment.__struct_fields__})
         for row in rows
@@ -203,103 +216,6 @@ async def shown(owner_id: UUID, window: Window, limit: int) -> tuple[int | None,
 
 def _bounds(window: Window) -> tuple[dt.datetime, ...]:
     return (window.since, window.until, window.cancelled_since, window.today)
-
-
-async def public_state(venue_key: str) -> PublicState | None:
-    row = await engine.fetch_one(
-        """
-        SELECT o.id AS owner_id, o.key, o.name, o.description, o.updated_at AS own_changed_at,
-               s.revision, s.updated_at
-        FROM organisation o LEFT JOIN feed_state s ON s.owner_id = o.id
-        WHERE o.key = $1
-        """,
-        venue_key,
-    )
-    return None if row is None else PublicState(**dict(row))
-
-
-async def private_state(token_hash: bytes) -> PrivateState | None:
-    row = await engine.fetch_one(
-        """
-        SELECT l.owner_id, a.role, a.active, l.created_at, l.last_used_at, l.revoked_at,
-               s.revision, s.updated_at
-        FROM feed_link l
-        JOIN account a ON a.id = l.account_id
-        LEFT JOIN feed_state s ON s.owner_id = l.owner_id
-        WHERE l.token_hash = $1
-        """,
-        token_hash,
-    )
-    return None if row is None else PrivateState(**dict(row))
-
-
-async def touch_link(token_hash: bytes, now: dt.datetime) -> None:
-    await engine.fetch(
-        "UPDATE feed_link SET last_used_at = $2 WHERE token_hash = $1", token_hash, now
-    )
-
-
-async def lock_account(account_id: UUID) -> int | None:
-    """Keep others from changing this account's links until the transaction ends.
-
-    Returns its current feed generation, or None for an unknown account.
-    """
-    row = await engine.fetch_one(
-        "SELECT feed_generation FROM account WHERE id = $1 FOR NO KEY UPDATE", account_id
-    )
-    return None if row is None else int(row["feed_generation"])
-
-
-async def set_generation(account_id: UUID, generation: int) -> None:
-    await engine.fetch(
-        "UPDATE account SET feed_generation = $2 WHERE id = $1", account_id, generation
-    )
-
-
-async def live_link(account_id: UUID, owner_id: UUID) -> Link | None:
-    row = await engine.fetch_one(
-        """
-        SELECT account_id, owner_id, generation, created_at, last_used_at FROM feed_link
-        WHERE account_id = $1 AND owner_id = $2 AND revoked_at IS NULL
-        ORDER BY generation DESC LIMIT 1
-        """,
-        account_id,
-        owner_id,
-    )
-    return None if row is None else Link(**dict(row))
-
-
-async def was_given(account_id: UUID, owner_id: UUID, generation: int) -> bool:
-    row = await engine.fetch_one(
-        "SELECT 1 FROM feed_link WHERE account_id = $1 AND owner_id = $2 AND generation >= $3",
-        account_id,
-        owner_id,
-        generation,
-    )
-    return row is not None
-
-
-async def add_link(link: Link, token_hash: bytes) -> None:
-    await engine.fetch(
-        "INSERT INTO feed_link (token_hash, account_id, owner_id, generation, created_at)"
-        " VALUES ($1, $2, $3, $4, $5)",
-        token_hash,
-        link.account_id,
-        link.owner_id,
-        link.generation,
-        link.created_at,
-    )
-
-
-async def revoke_links(account_id: UUID, owner_id: UUID, now: dt.datetime) -> int:
-    rows = await engine.fetch(
-        "UPDATE feed_link SET revoked_at = $3"
-        " WHERE account_id = $1 AND owner_id = $2 AND revoked_at IS NULL RETURNING 1",
-        account_id,
-        owner_id,
-        now,
-    )
-    return len(rows)
 
 
 def _placed(row: Any) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""HTTP for calendars: public feeds of venues, private ones by secret link, and the links."""
+"""HTTP for calendars, as programs that subscribe to them need it: public ones, secret ones."""
 
 import contextlib
 import datetime as dt
@@ -7,14 +7,15 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from email.utils import format_datetime, parsedate_to_datetime
 from typing import Any
+from uuid import UUID
 
 import asyncpg
-from litestar import Litestar, Request, Response, Router, delete, post, route
+from litestar import Litestar, Request, Response, Router, route
 from litestar.params import FromPath
 
 from openyard_platform import clock
-from openyard_platform.actions import feeds
-from openyard_platform.actions.feeds import Edition, FeedAddress
+from openyard_platform.actions import feed_links, feeds
+from openyard_platform.actions.feeds import Edition
 from openyard_platform.settings import Settings
 from openyard_platform.web import auth
 from openyard_platform.web.feed_bodies import Bodies, Body
@@ -64,7 +65,61 @@ def _by_method(name: str) -> Callable[[Any, Any, Any], str]:
 )
 async def venue_calendar(request: Call, key: FromPath[str]) -> Answer:
     """A venue's slots, open ones with the seats left; no log-in, for any calendar program."""
-    return await _venue(request, key)
+    return await _public(
+        request, f"venue {key}", lambda base_url: feeds.venue_edition(key, base_url, clock.now())
+    )
+
+
+@route(
+    "/spaces/{space_id:str}/calendar.ics",
+    http_method=["GET", "HEAD"],
+    operation_id=_by_method("spaceCalendar"),
+    opt=auth.PUBLIC,
+    media_type=CALENDAR,
+)
+async def space_calendar(request: Call, space_id: FromPath[str]) -> Answer:
+    """The slots in a space and in those that it contains."""
+    try:
+        known = UUID(space_id)
+    except ValueError:
+        return _refuse(404, "没有这个日历。")
+    return await _public(
+        request,
+        f"space {known}",
+        lambda base_url: feeds.space_edition(known, base_url, clock.now()),
+    )
+
+
+@route(
+    "/districts/{key:str}/calendar.ics",
+    http_method=["GET", "HEAD"],
+    operation_id=_by_method("districtCalendar"),
+    opt=auth.PUBLIC,
+    media_type=CALENDAR,
+)
+async def district_calendar(request: Call, key: FromPath[str]) -> Answer:
+    """All slots of a district."""
+    return await _public(
+        request,
+        f"district {key}",
+        lambda base_url: feeds.district_edition(key, base_url, clock.now()),
+    )
+
+
+@route(
+    "/districts/{key:str}/open-weekends.ics",
+    http_method=["GET", "HEAD"],
+    operation_id=_by_method("openWeekends"),
+    opt=auth.PUBLIC,
+    media_type=CALENDAR,
+)
+async def open_weekends(request: Call, key: FromPath[str]) -> Answer:
+    """What is open in a district on Saturdays and Sundays."""
+    return await _public(
+        request,
+        f"weekends {key}",
+        lambda base_url: feeds.weekends_edition(key, base_url, clock.now()),
+    )
 
 
 @route(
@@ -79,46 +134,16 @@ async def private_calendar(request: Call, name: FromPath[str]) -> Answer:
     return await _private(request, name)
 
 
-@post("/api/v1/feeds", operation_id="giveFeed", opt=auth.LOGGED_IN, status_code=201)
-async def give(request: Call) -> FeedAddress:
-    """The secret link to one's own calendar, the same each time until it is rotated."""
-    actor, settings = auth.current(request), _settings(request)
-    return await feeds.address(
-        actor.account_id,
-        actor.holder_id,
-        secret_key=settings.secret_key,
-        base_url=settings.base_url,
-        now=clock.now(),
-    )
-
-
-@post("/api/v1/feeds/rotate", operation_id="rotateFeed", opt=auth.LOGGED_IN, status_code=201)
-async def rotate(request: Call) -> FeedAddress:
-    """A new link; calendars that hold the old one are told that it is gone."""
-    actor, settings = auth.current(request), _settings(request)
-    return await feeds.rotate(
-        actor.account_id,
-        actor.holder_id,
-        secret_key=settings.secret_key,
-        base_url=settings.base_url,
-        now=clock.now(),
-    )
-
-
-@delete("/api/v1/feeds", operation_id="revokeFeed", opt=auth.LOGGED_IN, status_code=204)
-async def revoke(request: Call) -> None:
-    actor = auth.current(request)
-    await feeds.revoke(actor.account_id, actor.holder_id, clock.now())
-
-
-async def _venue(request: Call, key: str) -> Answer:
+async def _public(
+    request: Call, address: str, current: Callable[[str], Awaitable[Edition | None]]
+) -> Answer:
+    """A public feed. ``current``: its edition, given the platform's address."""
     base_url = _settings(request).base_url
 
     async def edition() -> Edition | Answer:
-        found = await feeds.public_edition(key, base_url, clock.now())
-        return found or _refuse(404, "没有这个场馆的日历。")
+        return await current(base_url) or _refuse(404, "没有这个日历。")
 
-    return await _answer(request, f"venue {key}", edition, _PUBLIC)
+    return await _answer(request, address, edition, _PUBLIC)
 
 
 async def _private(request: Call, name: str) -> Answer:
@@ -128,15 +153,16 @@ async def _private(request: Call, name: str) -> Answer:
 
     async def edition() -> Edition | Answer:
         now = clock.now()
-        link = await feeds.private_link(token)
+        link = await feed_links.look_up(token)
         if link is None:
             return _refuse(404, "没有这个日历。")
-        if link.revoked_at is not None or not link.active:
+        found = None if link.revoked_at is not None else feeds.private_edition(link, now)
+        if found is None:
             return _refuse(410, "这个日历地址已停用。请登录后获取新的地址。")
         if link.last_used_at is None or now - link.last_used_at > _USE_EVERY:
             with contextlib.suppress(*_DATABASE_AWAY):
-                await feeds.note_use(token, now)
-        return feeds.private_edition(link, now)
+                await feed_links.note_use(token, now)
+        return found
 
     return await _answer(request, f"private {token}", edition, _PRIVATE)
 
@@ -237,10 +263,10 @@ router = Router(
     "/",
     route_handlers=[
         venue_calendar,
+        space_calendar,
+        district_calendar,
+        open_weekends,
         private_calendar,
-        give,
-        rotate,
-        revoke,
     ],
     tags=["calendars"],
 )

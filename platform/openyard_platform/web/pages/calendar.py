@@ -7,8 +7,8 @@ import segno
 from litestar import Request, Response, get, post
 
 from openyard_platform import clock
-from openyard_platform.actions import feeds
-from openyard_platform.actions.feeds import FeedAddress
+from openyard_platform.actions import feed_links
+from openyard_platform.actions.feed_links import FeedAddress
 from openyard_platform.web import auth
 from openyard_platform.web.pages import rendering
 
@@ -37,7 +37,7 @@ async def rotate(request: Request[Any, Any, Any]) -> Response[Any]:
     """Another address; the old one stops working at once."""
     actor = auth.current(request)
     settings = request.app.state.settings
-    await feeds.rotate(
+    await feed_links.rotate(
         actor.account_id,
         actor.holder_id,
         secret_key=settings.secret_key,
@@ -50,7 +50,7 @@ async def rotate(request: Request[Any, Any, Any]) -> Response[Any]:
 async def _address(request: Request[Any, Any, Any]) -> FeedAddress:
     actor = auth.current(request)
     settings = request.app.state.settings
-    return await feeds.address(
+    return await feed_links.address(
         actor.account_id,
         actor.holder_id,
         secret_key=settings.secret_key,

@@ -47,7 +47,7 @@ def _wants_page(request: Request[Any, Any, Any]) -> bool:
     if handler is not None:
         return bool(handler.opt.get("page"))
     return "text/html" in request.headers.get("accept", "") and not request.url.path.startswith(
-        ("/api/", "/feeds/", "/venues/")
+        ("/api/", "/feeds/", "/venues/", "/spaces/", "/districts/")
     )
 
 

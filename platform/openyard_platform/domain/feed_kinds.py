@@ -1,0 +1,106 @@
+"""Which feeds there are: what each is called, and the id under which its events are found."""
+
+import datetime as dt
+from collections.abc import Sequence
+from uuid import UUID, uuid5
+
+from msgspec import Struct
+
+from openyard_platform.domain import words
+from openyard_platform.domain.people import Actor, Role
+
+# Never another one: with it, every calendar would become another.
+_OURS = UUID("6f70656e-7961-7264-8000-666565640000")
+
+_SATURDAY = 5
+
+OWN = "own"
+VENUE = "venue"
+_GROUP = "group-"
+
+
+class PrivateFeed(Struct, frozen=True, kw_only=True):
+    """A feed that an account may have. ``key``: names it in addresses of pages and the API."""
+
+    key: str
+    owner_id: UUID
+    name: str
+
+
+class LinkHolder(Struct, frozen=True, kw_only=True):
+    """Whose link it is, as the account stands now. ``study_group``: the one the link is for."""
+
+    role: str
+    holder_id: UUID
+    organisation_id: UUID | None
+    organisation: str | None
+    study_group: str | None
+
+
+def district_id(district_key: str) -> UUID:
+    return uuid5(_OURS, f"district {district_key}")
+
+
+def weekends_id(district_key: str) -> UUID:
+    return uuid5(_OURS, f"open weekends {district_key}")
+
+
+def staff_id(venue_id: UUID) -> UUID:
+    return uuid5(_OURS, f"staff {venue_id}")
+
+
+def public_feeds(
+    space_ids: Sequence[UUID], district_key: str, kind: str, starts_at: dt.datetime
+) -> list[UUID]:
+    """Where a slot stands besides its venue's own feed. ``space_ids``: of its space upwards."""
+    feeds = [*space_ids, district_id(district_key)]
+    if kind == "access" and words.local(starts_at).weekday() >= _SATURDAY:
+        feeds.append(weekends_id(district_key))
+    return feeds
+
+
+def choices(
+    actor: Actor, organisation: str | None, study_groups: Sequence[tuple[UUID, str]]
+) -> list[PrivateFeed]:
+    """The feeds of one account. ``organisation``: its name, if it has spaces to offer."""
+    feeds = [PrivateFeed(key=OWN, owner_id=actor.holder_id, name=_own_name(actor.role))]
+    if organisation is not None and actor.organisation_id is not None:
+        staff = PrivateFeed(
+            key=VENUE, owner_id=staff_id(actor.organisation_id), name=_staff_name(organisation)
+        )
+        # Staff of a venue hardly ever book, and always want to know what is booked.
+        feeds.insert(0 if actor.role is Role.VENUE else 1, staff)
+    feeds += [
+        PrivateFeed(key=f"{_GROUP}{group_id}", owner_id=group_id, name=_group_name(name))
+        for group_id, name in study_groups
+    ]
+    return feeds
+
+
+def private_name(holder: LinkHolder, owner_id: UUID) -> str | None:
+    """What a calendar client shows as the feed's name; None: the holder may not see it any more."""
+    if owner_id == holder.holder_id:
+        return _own_name(holder.role)
+    if holder.study_group is not None:
+        return _group_name(holder.study_group)
+    if holder.role not in (Role.VENUE, Role.SCHOOL) or holder.organisation_id is None:
+        return None
+    if owner_id == staff_id(holder.organisation_id):
+        return _staff_name(holder.organisation or "")
+    return None
+
+
+def _own_name(role: str) -> str:
+    return {
+        Role.FAMILY: f"{words.PRODUCT} · 我家的预约",
+        Role.SCHOOL: f"{words.PRODUCT} · 本校的预约",
+        Role.VOLUNTEER: f"{words.PRODUCT} · 我的志愿服务",
+    }.get(Role(role), f"{words.PRODUCT} · 我的预约")
+
+
+def _staff_name(organisation: str) -> str:
+    return f"{organisation} · 场次与人数"
+
+
+def _group_name(study_group: str) -> str:
+    return f"{study_group} · 预约"
