@@ -11,6 +11,7 @@ import asyncpg
 import httpx
 import icalendar
 
+from openyard_events import bus
 from openyard_events.contracts import SlotOffered, SlotWithdrawn
 from openyard_events.publisher import VenuePublisher
 from openyard_platform.clock import SHANGHAI
@@ -143,6 +144,20 @@ async def effects(stack: Stack) -> dict[str, str]:
 
 async def count(stack: Stack, table: str) -> int:
     return int((await rows(stack, f"SELECT count(*) AS n FROM {table}"))[0]["n"])  # noqa: S608
+
+
+async def last_of_venue(stack: Stack) -> int:
+    """The sequence of the last message that venues have published."""
+    nc = await bus.connect(stack.nats_url, name="test")
+    try:
+        return int((await nc.jetstream().stream_info("VENUE")).state.last_seq)
+    finally:
+        await nc.close()
+
+
+def with_space(stack: Stack, space: str) -> list[str]:
+    """The keys of the venues that have such a space."""
+    return [key for key, venue in sorted(stack.venues.items()) if space in venue["spaces"]]
 
 
 async def fetched(url: str) -> bytes:
