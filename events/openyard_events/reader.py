@@ -64,8 +64,13 @@ class OrderedReader:
     """
 
     def __init__(
-        self, nc: Client, stream: str, subject: str, start_seq: int, *, batch: int = 256
+        self, nc: Client, stream: str, subject: str | None, start_seq: int, *, batch: int = 256
     ) -> None:
+        """``subject``: only these messages; None: all there are.
+
+        NATS stores a message whose subject ends in a literal ``>``, but shows it to no filter of
+        single tokens.
+        """
         self._nc = nc
         self._js: JetStreamContext = nc.jetstream(timeout=3)
         self._stream = stream

@@ -120,7 +120,7 @@ class Intake:
         reader = OrderedReader(
             self._nc,
             subjects.VENUE_STREAM,
-            subjects.VENUE_SUBJECTS,
+            None,  # A venue gets an answer whatever stands in its subject.
             position.sequence + 1,
             batch=_CHUNK,
         )
