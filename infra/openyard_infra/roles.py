@@ -25,6 +25,7 @@ OUTAGES = (
     OSError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
     nats.errors.Error,
     redis.exceptions.RedisError,
 )

@@ -64,7 +64,8 @@ class Person:
             return [letter for letter in sent if reservation in text_of(letter)]
 
         await until(lambda: len(found()) >= count, f"{count} mails about {reservation}")
-        return found()
+        # Mails overtake each other; their ids rise in the order in which they were written.
+        return sorted(found(), key=lambda letter: str(letter["Message-ID"]))
 
     async def feed(self) -> str:
         """The address of the private calendar."""

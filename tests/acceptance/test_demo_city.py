@@ -55,11 +55,14 @@ def test_the_private_feed_of_ready_json_is_a_calendar(stack: Stack, role: str):
 
 
 def test_every_venue_has_a_feed_of_its_slots_and_none_begins_before_seven(stack: Stack):
+    # Other tests publish slots of their own, later than the demo city does.
+    later = dt.datetime.now(SHANGHAI) + dt.timedelta(weeks=9)  # noqa: TID251
     for key in stack.venues:
         answer = httpx.get(f"{stack.url}/venues/{key}/calendar.ics")
         events = icalendar.Calendar.from_ical(answer.content).events
         assert 0 < len(events) <= 800
-        for event in events:
+        demo = [event for event in events if event.start < later]
+        for event in demo:
             assert event.start.astimezone(SHANGHAI).time() >= dt.time(7)
 
 

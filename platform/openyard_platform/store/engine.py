@@ -20,6 +20,9 @@ GUARDS = {
     "jit": "off",
 }
 
+# What asyncpg raises on a connection that was ended in the middle of something.
+_ENDED = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
+
 # For the deciders: every query of theirs goes by an index. A plan made while a table was nearly
 # empty would read it whole, and stay in use long after the table has grown.
 BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
@@ -134,7 +137,7 @@ class Transaction(PostgresTransaction):
     async def _roll_back(self) -> None:
         try:
             await self.rollback()  # type: ignore[no-untyped-call]
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError):
+        except (*_ENDED, asyncpg.PostgresError):
             # The connection is gone, and the transaction with it; the first error matters.
             self.connection.terminate()
 

@@ -169,6 +169,7 @@ class Hub:
             except (
                 asyncpg.PostgresError,
                 asyncpg.InterfaceError,
+                asyncpg.InternalClientError,
                 nats.errors.Error,
                 OSError,
             ) as error:

@@ -42,6 +42,7 @@ STATUS: dict[type[BaseException], int] = {
     asyncpg.QueryCanceledError: 503,
     asyncpg.LockNotAvailableError: 503,
     asyncpg.InterfaceError: 503,
+    asyncpg.InternalClientError: 503,
     nats.errors.Error: 503,
     redis.exceptions.ConnectionError: 503,
     redis.exceptions.TimeoutError: 503,
