@@ -1,0 +1,328 @@
+"""Bad requests: each a problem with status, code and path, and nothing changes or is asked."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+from msgspec import Struct
+
+from openyard_events import bus
+from tests.acceptance.bad_messages import ROOM, body
+from tests.acceptance.house import count, effects, person, rows, with_space
+from tests.races.rush import fresh_slot
+from tests.stack import Stack
+
+NOBODY = str(uuid.uuid4())
+RESERVE = "/api/v1/reservations"
+OFFER = "/api/v1/venues/{venue}/slots"
+JSON = "application/json"
+
+
+class Bad(Struct, frozen=True, kw_only=True):
+    """A request and what is said to it. ``body``: as it is where it is bytes.
+
+    In ``path`` and ``body`` ``{slot}``, ``{venue}`` … stand for what ``known`` holds.
+    """
+
+    method: str = "POST"
+    path: str = RESERVE
+    body: Any = None
+    token: str | None = "family"
+    headers: dict[str, str] = {}
+    status: int = 422
+    code: str = "invalid"
+    error: tuple[str, str] | None = None  # path and code of the first of ``errors``
+
+
+def wish(error: tuple[str, str], **changes: Any) -> Bad:
+    return Bad(body={"slot_id": "{slot}", "seats": 1, **changes}, error=error)
+
+
+def offer(error: tuple[str, str], **changes: Any) -> Bad:
+    return Bad(path=OFFER, token="staff", body=body(**changes), error=error)
+
+
+REQUESTS = {
+    "no JSON": Bad(body=b"{", error=("", "malformed_json")),
+    "no body": Bad(body=b"", error=("", "missing_body")),
+    "null": Bad(body=b"null", error=("", "wrong_type")),
+    "a list": Bad(body=b"[]", error=("", "wrong_type")),
+    "far too deep": Bad(body=b"[" * 200_000, error=("", "wrong_type")),
+    "far too deep inside": Bad(body=b'{"note":' + b"[" * 200_000, error=("note", "wrong_type")),
+    "not UTF-8": Bad(body=b'{"note": "\xff"}', error=("", "malformed_json")),
+    "a form": Bad(body=b"seats=1", error=("", "malformed_json")),
+    "an unknown field": wish(("price", "unknown_field"), price=1),
+    "no slot": Bad(body={"seats": 1}, error=("slot_id", "missing_field")),
+    "a slot that is no id": wish(("slot_id", "wrong_format"), slot_id="12"),
+    "no seats": wish(("seats", "out_of_range"), seats=0),
+    "fewer seats than none": wish(("seats", "out_of_range"), seats=-1),
+    "seats beyond counting": wish(("seats", "out_of_range"), seats=10**30),
+    "half a seat": wish(("seats", "wrong_type"), seats=1.5),
+    "seats in quotes": wish(("seats", "wrong_type"), seats="1"),
+    "fewer adults than none": wish(("adults", "out_of_range"), adults=-1),
+    "a note without end": wish(("note", "out_of_range"), note="长" * 501),
+    "a waitlist of words": wish(("waitlist", "wrong_type"), waitlist="yes"),
+    "children beyond counting": wish(("children", "out_of_range"), children=[NOBODY] * 21),
+    "a child of nobody": Bad(
+        body={"slot_id": "{slot}", "seats": 1, "children": [NOBODY]}, code="child_unknown"
+    ),
+    "another family's child": Bad(
+        body={"slot_id": "{slot}", "seats": 1, "children": ["{child}"]}, code="child_unknown"
+    ),
+    "a study group of a family": Bad(
+        body={"slot_id": "{slot}", "seats": 1, "study_group": "{group}"},
+        code="study_group_unknown",
+    ),
+    "another school's study group": Bad(
+        body={"slot_id": "{slot}", "seats": 1, "study_group": "{group}"},
+        token="school",
+        code="study_group_unknown",
+    ),
+    "an unknown slot": Bad(body={"slot_id": NOBODY, "seats": 1}, status=404, code="not_found"),
+    "a key without end": Bad(
+        body={"slot_id": "{slot}", "seats": 1},
+        headers={"Idempotency-Key": "x" * 201},
+        error=("idempotency_key", "out_of_range"),
+    ),
+    "an empty key": Bad(
+        body={"slot_id": "{slot}", "seats": 1},
+        headers={"Idempotency-Key": ""},
+        error=("idempotency_key", "out_of_range"),
+    ),
+    "ten megabytes": Bad(body=b'"' + b"x" * 10_000_000 + b'"', status=413, code="too_large"),
+    "no token": Bad(
+        body={"slot_id": "{slot}", "seats": 1}, token=None, status=401, code="log_in_needed"
+    ),
+    "a token of nobody": Bad(
+        body={"slot_id": "{slot}", "seats": 1},
+        token="oy_" + "a" * 64,
+        status=401,
+        code="log_in_needed",
+    ),
+    "half a token": Bad(
+        body={"slot_id": "{slot}", "seats": 1}, token="oy_a", status=401, code="log_in_needed"
+    ),
+    "a password for a token": Bad(
+        body={"slot_id": "{slot}", "seats": 1},
+        token=None,
+        headers={"Authorization": "Basic eDp5"},
+        status=401,
+        code="log_in_needed",
+    ),
+    "another's reservation": Bad(
+        method="GET", path=RESERVE + "/{reservation}", status=404, code="not_found"
+    ),
+    "giving another's reservation back": Bad(
+        method="DELETE", path=RESERVE + "/{reservation}", status=404, code="not_found"
+    ),
+    "a reservation of nobody": Bad(
+        method="DELETE", path=f"{RESERVE}/{NOBODY}", status=404, code="not_found"
+    ),
+    "a reservation that is no id": Bad(
+        method="DELETE", path=f"{RESERVE}/12", status=404, code="not_found"
+    ),
+    "an unknown slot's page": Bad(
+        method="GET", path=f"/api/v1/slots/{NOBODY}", status=404, code="not_found"
+    ),
+    "a child of another family": Bad(
+        method="DELETE", path="/api/v1/children/{child}", status=404, code="not_found"
+    ),
+    "slots of a family": Bad(
+        path=OFFER, body=body(), token="family", status=403, code="not_allowed"
+    ),
+    "slots of nobody": Bad(path=OFFER, body=body(), token=None, status=401, code="log_in_needed"),
+    "slots of another venue": Bad(
+        path="/api/v1/venues/{other}/slots",
+        body=body(),
+        token="staff",
+        status=404,
+        code="not_found",
+    ),
+    "receipts of another venue": Bad(
+        method="GET",
+        path="/api/v1/venues/{other}/receipts",
+        token="staff",
+        status=404,
+        code="not_found",
+    ),
+    **{
+        f"slots of {key!r}": Bad(
+            path=f"/api/v1/venues/{key}/slots",
+            body=body(),
+            token="staff",
+            status=404,
+            code="not_found",
+        )
+        for key in ("*", ">", "a b", "a.b", "%00", "馆")
+    },
+    "a slot with an unknown field": offer(("colour", "unknown_field"), colour="red"),
+    "a slot without zone": offer(("starts_at", "zone_missing"), starts_at="2037-01-01T09:00:00"),
+    "a slot with a zone by name": offer(
+        ("ends_at", "wrong_format"), ends_at="2037-01-03T11:00:00[Asia/Shanghai]"
+    ),
+    "a slot that ends before it starts": offer(
+        ("ends_at", "ends_before_start"), ends_at="2036-01-01T09:00:00Z"
+    ),
+    "a slot with fewer seats than none": offer(("capacity", "out_of_range"), capacity=-1),
+    "a slot in a space of wildcards": offer(("space", "wrong_format"), space="*"),
+    "a slot with a bell": offer(("title", "illegal_character"), title="铃\x07"),
+    "a slot of ten megabytes": Bad(
+        path=OFFER,
+        token="staff",
+        body=b'"' + b"x" * 10_000_000 + b'"',
+        status=413,
+        code="too_large",
+    ),
+    "a change without its version": Bad(
+        method="PATCH",
+        path=OFFER + "/nothing",
+        token="staff",
+        body={"capacity": 3},
+        code="if_match_missing",
+    ),
+    "a change of nothing": Bad(
+        method="PATCH",
+        path=OFFER + "/nothing",
+        token="staff",
+        headers={"If-Match": '"1"'},
+        body={"capacity": 3},
+        status=404,
+        code="not_found",
+    ),
+}
+
+
+class Told(Struct, frozen=True, kw_only=True):
+    """The answers, and the state of everything before and after."""
+
+    answers: dict[str, httpx.Response]
+    before: dict[str, Any]
+    after: dict[str, Any]
+
+
+@pytest.fixture(scope="module")
+async def known(stack: Stack) -> AsyncIterator[dict[str, str]]:
+    """What stands for the names in a request: tokens, and things that belong to others."""
+    venue, other = with_space(stack, ROOM)[:2]
+    holder = person(stack, "family", 360)
+    slot = await fresh_slot(stack, capacity=5, audiences=None)
+    reservation = await holder.reserve(slot)
+    _, children = await holder.ask("GET", "/api/v1/children")
+    _, groups = await person(stack, "school", 6).ask("GET", "/api/v1/study-groups")
+    (staff,) = [each for each in stack.accounts("venue") if each["venue"] == venue]
+    yield {
+        "family": person(stack, "family", 361).token,
+        "school": person(stack, "school", 7).token,
+        "staff": staff["token"],
+        "venue": venue,
+        "other": other,
+        "slot": slot,
+        "reservation": reservation["id"],
+        "child": children["items"][0]["id"],
+        "group": groups["items"][0]["id"],
+    }
+    await holder.cancel(reservation["id"])
+
+
+async def whole(stack: Stack) -> dict[str, Any]:
+    """Everything that is decided, answered or so much as asked."""
+    nc = await bus.connect(stack.nats_url, name="test")
+    streams = {
+        info.config.name: info.state.last_seq for info in await nc.jetstream().streams_info()
+    }
+    await nc.close()
+    streams.pop("FACT")
+    return {
+        **await effects(stack),
+        **streams,
+        "receipt": await count(stack, "receipt"),
+        "child": await count(stack, "child"),
+        "alias": await count(stack, "reservation_alias"),
+    }
+
+
+@pytest.fixture(scope="module")
+async def told(stack: Stack, known: dict[str, str]) -> Told:
+    before = await whole(stack)
+    async with httpx.AsyncClient(base_url=stack.url, timeout=30) as client:
+        answers = {name: await send(client, bad, known) for name, bad in REQUESTS.items()}
+    return Told(answers=answers, before=before, after=await whole(stack))
+
+
+async def send(client: httpx.AsyncClient, bad: Bad, known: dict[str, str]) -> httpx.Response:
+    headers = {"Content-Type": JSON, **bad.headers}
+    if bad.token is not None:
+        headers["Authorization"] = f"Bearer {known.get(bad.token, bad.token)}"
+    content = bad.body
+    if content is not None and not isinstance(content, bytes):
+        text = json.dumps(content)
+        for name, value in known.items():
+            text = text.replace(f"{{{name}}}", value)
+        content = text.encode()
+    path = bad.path.format(**known)
+    return await client.request(bad.method, path, content=content, headers=headers)
+
+
+@pytest.mark.parametrize("name", REQUESTS)
+def test_a_bad_request_is_told_what_is_wrong(told: Told, name: str):
+    bad, answer = REQUESTS[name], told.answers[name]
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (bad.status, bad.code), problem
+    assert problem["status"] == bad.status
+    assert problem["title"]
+    assert problem["detail"]
+    if bad.error is not None:
+        first = problem["errors"][0]
+        assert (first["path"], first["code"]) == bad.error, problem
+        assert first["message"]
+    if bad.status == 401:
+        assert answer.headers["www-authenticate"] == "Bearer"
+
+
+def test_none_of_them_has_changed_or_asked_anything(told: Told):
+    assert told.after == told.before
+
+
+async def test_a_slot_the_platform_refuses_is_a_conflict_with_its_receipt(
+    stack: Stack, known: dict[str, str]
+):
+    before = await effects(stack)
+    bad = offer(("space", "space_unknown"), space="cellar")
+    async with httpx.AsyncClient(base_url=stack.url) as client:
+        answer = await send(client, bad, known)
+    problem = answer.json()
+    assert (answer.status_code, problem["code"]) == (409, "slot_refused")
+    assert problem["errors"][0]["code"] == "space_unknown"
+    assert await effects(stack) == before
+    (kept,) = await rows(stack, "SELECT status FROM receipt WHERE id = $1", problem["receipt"])
+    assert kept["status"] == "refused"
+
+
+async def test_a_lower_version_over_http_changes_nothing(stack: Stack, known: dict[str, str]):
+    good = body(version=5)
+    async with httpx.AsyncClient(base_url=stack.url) as client:
+
+        async def said(**changes: Any) -> tuple[int, str, int]:
+            stated = {**good, **changes}
+            answer = await send(client, Bad(path=OFFER, token="staff", body=stated), known)
+            return answer.status_code, answer.json()["status"], answer.json()["version"]
+
+        assert await said() == (201, "accepted", 5)
+        before = await effects(stack)
+        assert await said(version=4, title="旧") == (200, "duplicate", 5)
+        assert await said(title="旧") == (200, "duplicate", 5)
+        stale = Bad(
+            method="PATCH",
+            path=f"{OFFER}/{good['external_id']}",
+            token="staff",
+            headers={"If-Match": '"4"'},
+            body={"title": "旧"},
+        )
+        answer = await send(client, stale, known)
+    assert (answer.status_code, answer.json()["code"]) == (412, "stale")
+    assert answer.json()["version"] == 5
+    assert await effects(stack) == before
