@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from typing import Any
 
 from arq import ArqRedis
 from arq.worker import Worker, func
@@ -18,6 +19,7 @@ _JOBS = 20
 _POLL = 0.2  # seconds
 _TIMEOUT = 20.0  # longer than a mail may take, shorter than a claim
 _FAREWELL = 5.0  # seconds for the jobs under way when stopping
+_AGAIN = 0.2  # seconds until a task that is still there is cancelled again
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -80,10 +82,15 @@ async def _until(stop: asyncio.Event, worker: Worker) -> None:
         jobs = list(worker.tasks.values())
         if jobs:
             await asyncio.wait(jobs, timeout=_FAREWELL)
-        if worker.main_task is not None:
-            worker.main_task.cancel()
-        for task in (working, *jobs):
+        await end({working, *jobs})
+        await asyncio.gather(*jobs, return_exceptions=True)
+    if not working.cancelled() and (error := working.exception()) is not None:
+        raise error
+
+
+async def end(tasks: set[asyncio.Task[Any]]) -> None:
+    """Cancel until it is over: a cancellation that meets Valkey's answer can get lost."""
+    while tasks:
+        for task in tasks:
             task.cancel()
-        ends = await asyncio.gather(working, *jobs, return_exceptions=True)
-    if isinstance(ends[0], Exception):
-        raise ends[0]
+        _, tasks = await asyncio.wait(tasks, timeout=_AGAIN)
