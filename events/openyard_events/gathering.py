@@ -36,6 +36,7 @@ class StreamRefused(Exception):
 class _Waiting(Struct):
     future: asyncio.Future[Outcome]
     partition: int
+    sent: int = 0
     sequence: int | None = None
 
 
@@ -80,7 +81,8 @@ class Gatherer:
         """Put a command in its partition's line; the future is its decision.
 
         The future fails with StreamRefused when the stream did not take the command. It stays
-        open while nothing is known: the command may have been accepted all the same.
+        open while nothing is known: the command may have been accepted all the same. A command
+        that is sent again while it is undecided has the same future.
 
         Raises:
             NotConnected: nothing was sent.
@@ -88,16 +90,18 @@ class Gatherer:
         if not self._nc.is_connected:
             raise NotConnected("NATS cannot be reached.")
         loop = asyncio.get_running_loop()
-        future: asyncio.Future[Outcome] = loop.create_future()
-        self._waiting[command.id] = _Waiting(future, partition)
-        future.add_done_callback(lambda _: self._waiting.pop(command.id, None))
+        waiting = self._waiting.get(command.id)
+        if waiting is None:
+            waiting = self._waiting[command.id] = _Waiting(loop.create_future(), partition)
+            waiting.future.add_done_callback(lambda _: self._waiting.pop(command.id, None))
+        waiting.sent += 1
         line = self._lines[partition]
         line.gathered.append(command)
         if len(line.gathered) >= commands.MAX_COMMANDS:
             self._flush(partition)
         elif line.timer is None and line.underway < _UNDERWAY:
             line.timer = loop.call_later(self._tick, self._flush, partition)
-        return future
+        return waiting.future
 
     def queue_ahead(self, command_id: UUID) -> int:
         """About how many commands of its partition are decided before this one."""
@@ -176,7 +180,11 @@ class Gatherer:
 
     def _fail(self, command_id: UUID, error: Exception) -> None:
         waiting = self._waiting.get(command_id)
-        if waiting is not None and not waiting.future.done():
+        if waiting is None or waiting.future.done():
+            return
+        waiting.sent -= 1
+        # Sent more than once, it may have been accepted the other time.
+        if not waiting.sent and waiting.sequence is None:
             waiting.future.set_exception(error)
 
     async def _answered(self, message: Msg) -> None:

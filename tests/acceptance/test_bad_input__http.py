@@ -64,6 +64,7 @@ REQUESTS = {
     "seats in quotes": wish(("seats", "wrong_type"), seats="1"),
     "fewer adults than none": wish(("adults", "out_of_range"), adults=-1),
     "a note without end": wish(("note", "out_of_range"), note="长" * 501),
+    "a note no database takes": wish(("note", "wrong_format"), note="靠窗\x00"),
     "a waitlist of words": wish(("waitlist", "wrong_type"), waitlist="yes"),
     "children beyond counting": wish(("children", "out_of_range"), children=[NOBODY] * 21),
     "a child of nobody": Bad(

@@ -94,6 +94,29 @@ async def test_an_answer_finds_the_one_who_asked(line, gatherer):
     assert gatherer.undecided == 0
 
 
+async def test_a_command_sent_again_while_undecided_has_the_same_answer(line, gatherer):
+    one = command()
+    futures = [gatherer.submit(0, one), gatherer.submit(0, one)]
+    (batch,) = await stored(line[1], 2)
+    replies = Replies(partition=0, sequence=1, outcomes=[Outcome(id=one.id, status="refused")])
+    await line[0].publish(subjects.reply(batch.reply_to), commands.encode(replies))
+    assert {(await future).status for future in futures} == {"refused"}
+    assert gatherer.undecided == 0
+
+
+async def test_a_command_that_was_accepted_once_is_not_said_to_be_refused(line, gatherer):
+    _, js = line
+    one = command()
+    future = gatherer.submit(0, one)
+    await stored(js, 1)
+    for _ in range(4):
+        await js.publish(subjects.command(0), b"x")
+    gatherer.submit(0, one)
+    with pytest.raises(StreamRefused):
+        await gatherer.submit(0, command())
+    assert not future.done()
+
+
 async def test_a_full_stream_refuses_and_says_so(line, gatherer):
     nc, js = line
     for _ in range(5):

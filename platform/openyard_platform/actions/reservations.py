@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec import Meta, Struct
+from msgspec.structs import replace
 
 from openyard_events import subjects
 from openyard_events.commands import AnyCommand, Cancel, Change, Outcome, Reserve
@@ -20,6 +21,9 @@ from openyard_platform.settings import Settings
 from openyard_platform.store import reservations as records
 
 _SLOTS_KEPT = 65_536
+_UNDECIDED_KEPT = 65_536
+# No control characters but line breaks and tabs: PostgreSQL takes no NUL.
+_TEXT = r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z"
 
 
 class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -31,7 +35,7 @@ class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_d
     children: Annotated[list[UUID], Meta(max_length=20)] | None = None
     study_group: UUID | None = None
     waitlist: bool = True
-    note: Annotated[str, Meta(max_length=500)] | None = None
+    note: Annotated[str, Meta(max_length=500, pattern=_TEXT)] | None = None
 
 
 class Amendment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -50,12 +54,17 @@ class Queued(Struct, frozen=True, kw_only=True):
 
 
 class Desk:
-    """Where one web process hands commands in. Knows the partition of each slot."""
+    """Where one web process hands commands in.
+
+    Knows the partition of each slot, and what it asked under which Idempotency-Key and has no
+    decision of: whoever asks again meanwhile has the same id.
+    """
 
     def __init__(self, settings: Settings, gatherer: Gatherer) -> None:
         self.settings = settings
         self.gatherer = gatherer
         self._partitions: OrderedDict[UUID, int] = OrderedDict()
+        self._undecided: OrderedDict[tuple[UUID, str, bytes], UUID] = OrderedDict()
 
     async def partition_of(self, slot_id: UUID) -> int:
         """The partition of the slot's venue, which never changes.
@@ -74,6 +83,21 @@ class Desk:
         if len(self._partitions) > _SLOTS_KEPT:
             self._partitions.popitem(last=False)
         return partition
+
+    async def ask_once(self, partition: int, command: Reserve) -> tuple[UUID, Outcome | None]:
+        """As ``ask``; also the id that was asked under, which is the first one of its key."""
+        if command.key is None:
+            return command.id, await self.ask(partition, command)
+        mark = (command.account_id, command.key, command.fingerprint)
+        first = self._undecided.setdefault(mark, command.id)
+        if len(self._undecided) > _UNDECIDED_KEPT:
+            self._undecided.popitem(last=False)
+        if first != command.id:
+            command = replace(command, id=first)
+        outcome = await self.ask(partition, command)
+        if outcome is not None:
+            self._undecided.pop(mark, None)
+        return first, outcome
 
     async def ask(self, partition: int, command: AnyCommand) -> Outcome | None:
         """The decision; None when it takes longer than a request should wait.
@@ -117,9 +141,9 @@ async def reserve(
         key=key,
         fingerprint=b"" if key is None else fingerprint(wish),
     )
-    outcome = await desk.ask(partition, command)
+    asked, outcome = await desk.ask_once(partition, command)
     if outcome is None:
-        return Queued(id=command.id, queue_ahead=desk.gatherer.queue_ahead(command.id))
+        return Queued(id=asked, queue_ahead=desk.gatherer.queue_ahead(asked))
     return _checked(outcome)
 
 
