@@ -204,7 +204,9 @@ async def test_the_openapi_document_is_at_schema_and_every_operation_has_an_id(c
 async def test_the_metrics_count_answers_by_route_and_not_by_address(client):
     await client.get("/nowhere/else")
     await client.get("/fails/conflict")
-    text = (await client.get("/metrics")).text
+    answer = await client.get("/metrics")
+    assert answer.headers["content-type"] == "text/plain; version=0.0.4; charset=utf-8"
+    text = answer.text
     assert 'openyard_http_answers_total{method="GET",route="/fails/{kind}",status="409"}' in text
     assert 'route="none",status="404"' in text
     assert "openyard_decisions_waiting 0.0" in text

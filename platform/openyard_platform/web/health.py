@@ -10,7 +10,7 @@ from openyard_platform.store import engine
 from openyard_platform.web import auth
 
 _PATIENCE = 2.0
-_TEXT = "text/plain; version=0.0.4; charset=utf-8"
+_TEXT = "text/plain; version=0.0.4"  # Litestar adds the charset
 
 
 @get("/healthz", opt=auth.PUBLIC, operation_id="health", tags=["operation"])
