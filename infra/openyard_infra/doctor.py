@@ -12,7 +12,7 @@ import nats.errors
 import nats.js.errors
 import redis.asyncio
 import redis.exceptions
-from msgspec import Struct
+from msgspec import Struct, field
 from nats.js import JetStreamContext
 
 from openyard_events import bus
@@ -46,7 +46,7 @@ class Finding(Struct, frozen=True, kw_only=True):
     """``mend``: what to do about it; empty where nothing is wrong."""
 
     what: str
-    is_: str
+    is_: str = field(name="is")
     mend: str = ""
 
     @property
@@ -84,7 +84,8 @@ def _settings(environment: Mapping[str, str]) -> list[Finding]:
         for name in sorted(environment)
         if name.startswith("OPENYARD_") and name not in _VARIABLES | _OTHERS
     ]
-    found.append(_secret(environment.get("OPENYARD_SECRET_KEY", "")))
+    if secret := environment.get("OPENYARD_SECRET_KEY"):
+        found.append(_secret(secret))
     found.append(_base_url(environment.get("OPENYARD_BASE_URL", "")))
     found.append(_mail_from(environment.get("OPENYARD_MAIL_FROM", "")))
     if all(each.healthy for each in found):

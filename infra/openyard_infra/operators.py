@@ -47,7 +47,8 @@ def doctor(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001
         raise complaint(str(error), WRONG_SETTINGS) from error
     found = _run(lambda: examination.examine(environment))
     if as_json:
-        click.echo(msgspec.json.encode(found))
+        told = [{"ok": each.healthy, **msgspec.to_builtins(each)} for each in found]
+        click.echo(msgspec.json.encode(told))
     for each in () if as_json else found:
         mark = click.style("ok   ", fg="green") if each.healthy else click.style("WRONG", fg="red")
         mend = "" if each.healthy else f" — mend: {each.mend}"

@@ -167,7 +167,9 @@ def _run(place: Place, rows: Sequence[Row], *, as_json: bool) -> list[Line]:
         task = progress.add_task("publishing", total=len(rows))
         try:
             return asyncio.run(_publish(place, rows, lambda: progress.advance(task)))
-        except (OSError, nats.errors.Error, PublishRefused) as error:
+        except OSError as error:
+            raise complaint(f"NATS cannot be reached: {error}", UNREACHED) from error
+        except (nats.errors.Error, PublishRefused) as error:
             said = str(error) or type(error).__name__
             raise complaint(f"NATS does not let {place.key} in: {said}", UNREACHED) from error
 
