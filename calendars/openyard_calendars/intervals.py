@@ -20,7 +20,7 @@ def span(starts_at: dt.datetime, ends_at: dt.datetime) -> tuple[int, int]:
 
 
 def numbered(number: int, pair: tuple[int, int]) -> tuple[int, int]:
-    """The pair as bounds of an int8range of its own for each number (a space, a party)."""
+    """The pair as bounds of an int8range of its own for each number (a space)."""
     base = number << MINUTE_BITS
     return base + pair[0], base + pair[1]
 

@@ -17,7 +17,7 @@ CONSTRAINTS = """
     ALTER TABLE reservation DROP CONSTRAINT IF EXISTS reservation_pkey;
     DROP INDEX IF EXISTS reservation_slot_position;
     ALTER TABLE party_occupancy DROP CONSTRAINT IF EXISTS party_once_on_a_slot;
-    ALTER TABLE party_occupancy DROP CONSTRAINT IF EXISTS party_in_one_place;
+    DROP TRIGGER IF EXISTS party_in_one_place ON party_occupancy;
 """
 
 

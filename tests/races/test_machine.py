@@ -325,7 +325,7 @@ BROKEN = {
         OR (q.status = 'confirmed' AND isempty(p.during) AND NOT q.needs_reconfirm)""",
     "4 nobody is in two places": """
         SELECT 1 FROM party_occupancy a JOIN party_occupancy b
-        ON a.during && b.during AND a.ctid < b.ctid""",
+        ON a.party_no = b.party_no AND a.during && b.during AND a.ctid < b.ctid""",
     "5 a slot's last position is the number of its decisions": """
         SELECT s.external_id FROM slot s JOIN reservation r ON r.slot_id = s.id
         GROUP BY s.id HAVING max(r.position) > s.decided""",

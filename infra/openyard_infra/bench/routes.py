@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from litestar import Request, Response, post
 
-from openyard_calendars import intervals
 from openyard_events.commands import Outcome, Reserve
 from openyard_platform import clock, ids
 from openyard_platform.actions.reservations import Wish
@@ -70,9 +69,8 @@ async def _load(connection: Any, command: Reserve) -> State:
     ):
         state.live[row["slot_id"], no] = row["reservation_id"]
         if row["lo"] is not None:
-            base = no << intervals.MINUTE_BITS
-            pair = (row["lo"] - base, row["hi"] - base)
-            state.party_busy.setdefault(no, []).append((*pair, row["reservation_id"]))
+            entry = (row["lo"], row["hi"], row["reservation_id"])
+            state.party_busy.setdefault(no, []).append(entry)
     return state
 
 
@@ -83,8 +81,7 @@ async def _write(connection: Any, decided: Decisions, command: Reserve, now: dt.
     entry = decided.audit[0]
     no = made.party_nos[0]
     claim = decided.party_occupancies.get((made.id, no))
-    span = None if claim is None else claim.span
-    lo, hi = (None, None) if span is None else intervals.numbered(no, span)
+    lo, hi = (None, None) if claim is None or claim.span is None else claim.span
     verb = made.status
     await connection.execute(
         _WRITE,
@@ -147,7 +144,7 @@ _WRITE = """
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
     ), placed AS (
         INSERT INTO party_occupancy (reservation_id, party_no, slot_id, during)
-        SELECT $1, $13, $2, int8range($14, $15) WHERE $14::int8 IS NOT NULL
+        SELECT $1, $13, $2, int4range($14, $15) WHERE $14::int4 IS NOT NULL
     ), counted AS (
         UPDATE slot SET taken = $16, waiting = $17, decided = $10, revision = $18, updated_at = $12
         WHERE id = $2

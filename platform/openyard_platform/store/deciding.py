@@ -171,8 +171,7 @@ async def _lock_parties(connection: Any, state: State, refs: set[UUID], nos: set
         number, owner = row["party_no"], row["reservation_id"]
         state.live[row["slot_id"], number] = owner
         if row["lo"] is not None:
-            _, pair = _unnumbered(row["lo"], row["hi"])
-            state.party_busy.setdefault(number, []).append((*pair, owner))
+            state.party_busy.setdefault(number, []).append((row["lo"], row["hi"], owner))
 
 
 _LOCK_PARTIES = """SELECT no, ref FROM party WHERE ref = ANY($1) OR no = ANY($2)

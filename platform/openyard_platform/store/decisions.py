@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import asyncpg
 import msgspec
 
 from openyard_calendars import intervals
@@ -145,25 +146,25 @@ async def _parties(connection: Any, decisions: Decisions) -> None:
         )
     if decisions.party_occupancies:
         taken = sorted(decisions.party_occupancies.items(), key=lambda item: item[0][1])
-        ranges = [
-            (None, None) if one.span is None else intervals.numbered(no, one.span)
-            for (_, no), one in taken
-        ]
-        rows = await connection.fetch(
-            """INSERT INTO party_occupancy (reservation_id, party_no, slot_id, during)
-               SELECT reservation_id, no, slot_id,
-                   CASE WHEN lo IS NULL THEN 'empty' ELSE int8range(lo, hi) END
-               FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int8[], $5::int8[])
-                   AS q (reservation_id, no, slot_id, lo, hi)
-               ON CONFLICT DO NOTHING RETURNING 1""",
-            [reservation_id for (reservation_id, _), _ in taken],
-            [no for (_, no), _ in taken],
-            [one.slot_id for _, one in taken],
-            [lo for lo, _ in ranges],
-            [hi for _, hi in ranges],
-        )
+        spans = [one.span or (None, None) for _, one in taken]
+        try:
+            rows = await connection.fetch(
+                """INSERT INTO party_occupancy (reservation_id, party_no, slot_id, during)
+                   SELECT reservation_id, no, slot_id,
+                       CASE WHEN lo IS NULL THEN 'empty' ELSE int4range(lo, hi) END
+                   FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::int[])
+                       AS q (reservation_id, no, slot_id, lo, hi)
+                   ON CONFLICT DO NOTHING RETURNING 1""",
+                [reservation_id for (reservation_id, _), _ in taken],
+                [no for (_, no), _ in taken],
+                [one.slot_id for _, one in taken],
+                [lo for lo, _ in spans],
+                [hi for _, hi in spans],
+            )
+        except asyncpg.ExclusionViolationError as error:
+            raise Collision("A party is somewhere else at that time.") from error
         if len(rows) < len(taken):
-            raise Collision("A party is somewhere else at that time.")
+            raise Collision("A party has to do with the slot already.")
 
 
 async def _receipts(connection: Any, decisions: Decisions) -> None:

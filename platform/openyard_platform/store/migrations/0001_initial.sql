@@ -192,16 +192,36 @@ CREATE UNIQUE INDEX reservation_slot_position ON reservation (slot_id, position)
 CREATE INDEX reservation_holder ON reservation (holder_id, id DESC);
 CREATE INDEX reservation_waiting ON reservation (slot_id, position) WHERE status = 'waitlisted';
 
--- Who has what when: party_no << 32 | minutes since 2000-01-01 UTC. A waiting party, and one whose
--- claim a moved slot suspended, have the empty range, which overlaps nothing.
+-- Who has what when, in minutes since 2000-01-01 UTC. A waiting party, and one whose claim a moved
+-- slot suspended, have the empty range, which overlaps nothing.
 CREATE TABLE party_occupancy (
     party_no int NOT NULL,
     slot_id uuid NOT NULL,
     reservation_id uuid NOT NULL,
-    during int8range NOT NULL,
-    CONSTRAINT party_once_on_a_slot PRIMARY KEY (party_no, slot_id),
-    CONSTRAINT party_in_one_place EXCLUDE USING gist (during WITH &&)
+    during int4range NOT NULL,
+    CONSTRAINT party_once_on_a_slot PRIMARY KEY (party_no, slot_id)
 );
+
+-- Nobody is in two places. Not EXCLUDE: its index cost more than everything else a decision writes,
+-- and ever more as it grew (docs/decisions/0008-one-place-at-a-time.md). Whoever writes here locks
+-- the parties first, so of two transactions the second sees what the first has written.
+CREATE FUNCTION party_in_one_place() RETURNS trigger LANGUAGE plpgsql
+    SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+BEGIN
+    PERFORM 1 FROM party WHERE no IN (SELECT party_no FROM arrived) ORDER BY no FOR NO KEY UPDATE;
+    IF EXISTS (
+        SELECT FROM arrived a JOIN party_occupancy p ON p.party_no = a.party_no
+        WHERE p.slot_id <> a.slot_id AND p.during && a.during
+    ) THEN
+        RAISE EXCEPTION 'a party cannot be in two places at one time'
+            USING ERRCODE = 'exclusion_violation', CONSTRAINT = 'party_in_one_place';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER party_in_one_place AFTER INSERT ON party_occupancy
+    REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION party_in_one_place();
+CREATE TRIGGER party_stays_in_one_place AFTER UPDATE ON party_occupancy
+    REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION party_in_one_place();
 
 CREATE TABLE idempotency (
     account_id uuid NOT NULL,
