@@ -3,6 +3,7 @@
 import asyncio
 import datetime as dt
 import hashlib
+from collections import Counter
 from collections.abc import Callable
 from email.message import EmailMessage
 from typing import Any
@@ -154,6 +155,34 @@ async def last_of_venue(stack: Stack) -> int:
         return int((await nc.jetstream().stream_info("VENUE")).state.last_seq)
     finally:
         await nc.close()
+
+
+async def settled(stack: Stack) -> None:
+    """Every fact has been relayed, read by both readers, and every mail is sent."""
+    nc = await bus.connect(stack.nats_url, name="test")
+    js = nc.jetstream()
+    try:
+        async with asyncio.timeout(60):
+            while True:
+                last = (await js.stream_info("FACT")).state.last_seq
+                (row,) = await rows(
+                    stack,
+                    """SELECT (SELECT count(*) FROM outbox) AS outbox,
+                              (SELECT count(*) FROM reader WHERE name IN ('feeds', 'notifier')
+                               AND sequence >= $1) AS there,
+                              (SELECT count(*) FROM notification WHERE state = 'pending') AS due""",
+                    last,
+                )
+                if (row["outbox"], row["there"], row["due"]) == (0, 2, 0):
+                    return
+                await asyncio.sleep(0.1)
+    finally:
+        await nc.close()
+
+
+def mails(stack: Stack) -> Counter[str]:
+    """How often each mail came, by its Message-ID."""
+    return Counter(str(message["Message-ID"]) for message in stack.mail.messages)
 
 
 def with_space(stack: Stack, space: str) -> list[str]:
