@@ -62,10 +62,11 @@ def openapi() -> None:
     import msgspec  # noqa: PLC0415
 
     from openyard_platform.settings import Settings  # noqa: PLC0415
+    from openyard_platform.web import openapi as description  # noqa: PLC0415
     from openyard_platform.web.app import create_app  # noqa: PLC0415
 
     nowhere = Settings(database_url="", nats_url="", redis_url="", secret_key="")  # nothing opens
-    document = create_app(nowhere).openapi_schema.to_schema()
+    document = description.document(create_app(nowhere).openapi_schema.to_schema())
     click.echo(msgspec.json.format(msgspec.json.encode(document)))
 
 

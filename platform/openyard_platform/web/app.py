@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from litestar import Litestar, Router
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 from litestar.types import ControllerRouterHandler
 
@@ -21,6 +20,7 @@ from openyard_platform.web import (
     inbox,
     live,
     me,
+    openapi,
     reservations,
     resources,
     sessions,
@@ -89,7 +89,7 @@ def _openapi() -> OpenAPIConfig:
         description="Slots, reservations and calendars of a city's venues.",
         # The document only: the usual viewers load their scripts from elsewhere.
         openapi_router=Router("/schema", route_handlers=[], opt=auth.PUBLIC),
-        render_plugins=[JsonRenderPlugin(path=["/", "/openapi.json"])],
+        render_plugins=[openapi.Json(path=["/", "/openapi.json"])],
         components=Components(
             security_schemes={
                 "token": SecurityScheme(type="http", scheme="bearer"),

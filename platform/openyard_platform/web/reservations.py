@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from uuid import UUID
 
 from litestar import Litestar, Request, Response, Router, delete, get, patch, post
+from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from msgspec import Struct
 
@@ -76,6 +77,9 @@ class ReservationOut(Struct, frozen=True, kw_only=True):
     slot: SlotOut
 
 
+_IN_LINE = ResponseSpec(Requested, description="Accepted, not yet decided", generate_examples=False)
+
+
 class Page(Struct, frozen=True, kw_only=True):
     """Newest first. ``next``: the ``before`` of the next page, where there is one."""
 
@@ -83,7 +87,13 @@ class Page(Struct, frozen=True, kw_only=True):
     next: UUID | None
 
 
-@post(PATH, operation_id="reserve", opt=auth.LOGGED_IN, status_code=201)
+@post(
+    PATH,
+    operation_id="reserve",
+    opt=auth.LOGGED_IN,
+    status_code=201,
+    responses={202: _IN_LINE},
+)
 async def reserve(
     request: Request[Any, Any, Any],
     data: JSONBody[Wish],
@@ -114,7 +124,7 @@ async def reserve(
             seats=data.seats,
             adults=data.adults,
             waitlist_place=answer.waitlist_place,
-            decided_at=answer.decided_at,
+            decided_at=answer.decided_at and answer.decided_at.astimezone(clock.SHANGHAI),
         ),
         status_code=201,
         headers={"Location": f"{PATH}/{answer.id}"},
