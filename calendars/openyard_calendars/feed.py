@@ -82,8 +82,6 @@ def _head(head: Head) -> bytes:
         "CALSCALE:GREGORIAN",
         f"NAME:{name}",
         f"X-WR-CALNAME:{name}",
-        f"DESCRIPTION:{description}",
-        f"X-WR-CALDESC:{description}",
         f"LAST-MODIFIED:{utc(head.changed_at)}",
         "REFRESH-INTERVAL;VALUE=DURATION:PT1H",
         "X-PUBLISHED-TTL:PT1H",
@@ -91,6 +89,9 @@ def _head(head: Head) -> bytes:
         f"COLOR:{head.colour}",
         f"X-APPLE-CALENDAR-COLOR:{_HEX[head.colour]}",
     ]
+    # Strict readers take an empty one for an error.
+    if description:
+        lines += [f"DESCRIPTION:{description}", f"X-WR-CALDESC:{description}"]
     if head.url:
         lines.append(f"URL:{text.uri(head.url)}")
     if head.source and not head.private:

@@ -1,17 +1,16 @@
 """Our feeds under libical's strict check; runs where Debian's libical3 is installed."""
 
-import ctypes
-import ctypes.util
 import datetime as dt
 
 import pytest
 from msgspec.structs import replace
 
-from openyard_calendars import entry, feed
+from openyard_calendars import entry, feed, special_days
 from openyard_calendars.entry import Entry
 from openyard_calendars.feed import Head
+from openyard_calendars.special_days import SpecialDay
+from tests.integration.libical import LIBRARY, check
 
-LIBRARY = ctypes.util.find_library("ical")
 CHANGED_AT = dt.datetime(2026, 11, 20, 4, tzinfo=dt.UTC)
 PRIVATE = Head(name="我家的预约", description="联育", changed_at=CHANGED_AT, private=True)
 PUBLIC = Head(
@@ -41,18 +40,6 @@ STATES = [
 ]
 
 
-def check(data: bytes) -> tuple[bool, int]:
-    """Whether the standard's restrictions hold, and how many errors the parser met."""
-    library = ctypes.CDLL(LIBRARY)
-    library.icalparser_parse_string.restype = ctypes.c_void_p
-    library.icalparser_parse_string.argtypes = [ctypes.c_char_p]
-    library.icalrestriction_check.argtypes = [ctypes.c_void_p]
-    library.icalcomponent_count_errors.argtypes = [ctypes.c_void_p]
-    component = library.icalparser_parse_string(data)
-    valid = bool(library.icalrestriction_check(component))
-    return valid, library.icalcomponent_count_errors(component)
-
-
 @pytest.mark.skipif(LIBRARY is None, reason="libical is not installed")
 @pytest.mark.parametrize("head", [PRIVATE, PUBLIC], ids=["private", "public"])
 @pytest.mark.parametrize("count", [0, 3], ids=["empty", "full"])
@@ -60,6 +47,21 @@ def test_a_feed_passes_the_strict_check(head, count):
     data = feed.assemble(head, map(entry.fragment, STATES[:count]))
 
     assert check(data) == (True, 0)
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="libical is not installed")
+def test_a_feed_with_nothing_to_say_of_itself_passes_the_strict_check():
+    assert check(feed.assemble(replace(PUBLIC, description=""), [])) == (True, 0)
+
+
+@pytest.mark.skipif(LIBRARY is None, reason="libical is not installed")
+@pytest.mark.parametrize("worked", [False, True])
+def test_a_special_day_passes_the_strict_check(worked):
+    day = SpecialDay(
+        date=dt.date(2026, 2, 28), name="春节, 班", worked=worked, changed_at=CHANGED_AT
+    )
+
+    assert check(feed.assemble(PUBLIC, [special_days.fragment(day)])) == (True, 0)
 
 
 @pytest.mark.skipif(LIBRARY is None, reason="libical is not installed")

@@ -5,6 +5,7 @@ from uuid import UUID
 
 import icalendar
 import pytest
+import recurring_ical_events
 
 from openyard_platform import ids
 from openyard_platform.actions import feeds
@@ -12,6 +13,7 @@ from openyard_platform.domain.people import Role
 from openyard_platform.store import engine, parties
 from tests.integration import people
 from tests.integration.conftest import browser
+from tests.integration.libical import LIBRARY, check
 
 NOW = dt.datetime.now(dt.UTC)  # noqa: TID251 - feeds show what is near today
 BASE_URL = "https://openyard.example"
@@ -213,6 +215,25 @@ async def test_a_study_group_has_a_feed_of_its_own_beside_the_schools(app, clien
         ]
         assert (await own.delete(f"/api/v1/study-groups/{groups[0]}")).status_code == 204
     assert (await client.get(addresses[1])).status_code == 410
+
+
+async def test_every_kind_of_public_feed_is_read_whole_by_other_peoples_programs(client, venue):
+    await venue.offer(venue.court, "羽毛球, 双打; 请自带球拍")
+    await venue.offer(venue.hall, "全馆开放", starts_at=next_day(6))
+    for address in (
+        of_space(venue.hall),
+        "/districts/liubei/calendar.ics",
+        "/districts/liubei/open-weekends.ics",
+        "/holidays.ics",
+    ):
+        data = (await client.get(address)).content
+        calendar = icalendar.Calendar.from_ical(data)
+        events = calendar.walk("VEVENT")
+        assert not any(event.errors for event in events)
+        year = NOW.year
+        occurrences = recurring_ical_events.of(calendar).between((year - 2,), (year + 3,))
+        assert len(occurrences) == len(events) > 1
+        assert LIBRARY is None or check(data) == (True, 0)
 
 
 async def _reserve(account, slot_id: UUID, group_id: UUID) -> None:

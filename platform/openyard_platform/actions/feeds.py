@@ -3,12 +3,14 @@
 import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 from uuid import UUID
 
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from openyard_calendars import entry as entries
 from openyard_calendars import feed
+from openyard_calendars import special_days as special_day
 from openyard_calendars.entry import Entry
 from openyard_calendars.feed import Head
 from openyard_events.contracts import (
@@ -23,14 +25,14 @@ from openyard_events.contracts import (
 from openyard_platform.domain import feed_kinds
 from openyard_platform.domain import feeds as domain
 from openyard_platform.domain.feeds import ReservationView, SlotView
-from openyard_platform.store import engine
+from openyard_platform.store import engine, special_days
 from openyard_platform.store import feed_states as states
 from openyard_platform.store import feeds as records
 from openyard_platform.store.feed_states import PrivateState, PublicState
 from openyard_platform.store.feeds import Fragment
 
 # Part of every ETag: raise it when the same fragments are put together differently.
-_LAYOUT = 1
+_LAYOUT = 2
 # What an empty feed of a district says of its last change.
 _MADE_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 # So many are rendered in one transaction while nothing else waits.
@@ -49,6 +51,11 @@ class Edition(Struct, frozen=True, kw_only=True):
     window: domain.Window
     etag: str
     modified_at: dt.datetime
+
+
+class _Event(NamedTuple):
+    changed_at: dt.datetime
+    body: bytes
 
 
 async def project(facts: Sequence[AnyFact], base_url: str, now: dt.datetime) -> set[UUID]:
@@ -127,6 +134,12 @@ async def weekends_edition(key: str, base_url: str, now: dt.datetime) -> Edition
     return _public(state, "周末开放", page, source, base_url, now)
 
 
+async def holidays_edition(base_url: str, now: dt.datetime) -> Edition | None:
+    """The country's holidays and worked weekends."""
+    state = await states.of_holidays(feed_kinds.HOLIDAYS, _MADE_AT)
+    return _public(state, "节假日与调休", "/slots", "/holidays.ics", base_url, now)
+
+
 def private_edition(state: PrivateState, now: dt.datetime) -> Edition | None:
     """The feed behind a link that was looked up; None: its holder may not see it any more."""
     name = feed_kinds.private_name(state.holder, state.feed_id)
@@ -147,23 +160,29 @@ async def body(edition: Edition) -> bytes | None:
 
     When it would be too long, the soonest events are kept.
     """
-    revision, rows = await records.shown(edition.feed_id, edition.window, feed.MAX_EVENTS)
+    is_holidays = edition.feed_id == feed_kinds.HOLIDAYS
+    revision, events = await (_days if is_holidays else _events)(edition)
     if revision != edition.revision:
         return None
+    # From the events, not from the projector's clock: a feed built anew has the same bytes.
+    changed_at = max((one.changed_at for one in events), default=edition.head.changed_at)
+    head = structs.replace(edition.head, changed_at=changed_at)
+    return feed.assemble(head, (one.body for one in events))
+
+
+async def _events(edition: Edition) -> tuple[int | None, list[_Event]]:
+    revision, rows = await records.shown(edition.feed_id, edition.window, feed.MAX_EVENTS)
     kept = rows[: len(feed.fitting(row.body for row in rows))]
     kept.sort(key=lambda row: (row.starts_at, row.uid))
-    # From the events, not from the projector's clock: a feed built anew has the same bytes.
-    changed_at = max((row.changed_at for row in kept), default=edition.head.changed_at)
-    head = feed.Head(
-        name=edition.head.name,
-        description=edition.head.description,
-        changed_at=changed_at,
-        colour=edition.head.colour,
-        url=edition.head.url,
-        source=edition.head.source,
-        private=edition.head.private,
-    )
-    return feed.assemble(head, (row.body for row in kept))
+    return revision, [_Event(row.changed_at, row.body) for row in kept]
+
+
+async def _days(edition: Edition) -> tuple[int | None, list[_Event]]:
+    """Of the last year and this one, and of the next as soon as its notice is out."""
+    day = edition.window.day
+    first, last = dt.date(day.year - 1, 1, 1), dt.date(day.year + 1, 12, 31)
+    revision, days = await special_days.shown(edition.feed_id, first, last)
+    return revision, [_Event(day.changed_at, special_day.fragment(day)) for day in days]
 
 
 def _public(  # noqa: PLR0913 - what a feed says of itself
