@@ -12,7 +12,7 @@ async def of_family(family_id: UUID) -> list[dict[str, Any]]:
     rows = await engine.fetch(
         """SELECT c.id, c.display_name, c.birth_year, o.key AS school, c.consented_at
            FROM child c LEFT JOIN organisation o ON o.id = c.school_id
-           WHERE c.family_id = $1 ORDER BY c.created_at, c.id""",
+           WHERE c.family_id = $1 ORDER BY c.created_at, c.birth_year, c.id""",
         family_id,
     )
     return [dict(row) for row in rows]
