@@ -1,4 +1,4 @@
-"""Supervisors' changes of the calendar, and a year's notice."""
+"""Supervisors' changes of the calendar, and a year's notice: schedules follow at once."""
 
 import datetime as dt
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ from msgspec import Struct
 from openyard_calendars.day_kinds import DayKind
 from openyard_platform.domain.errors import Invalid, NotAllowed, NotFound
 from openyard_platform.domain.people import Actor
-from openyard_platform.store import audit
+from openyard_platform.store import audit, schedules
 from openyard_platform.store import calendar_days as records
 from openyard_platform.store.engine import transaction
 
@@ -44,6 +44,7 @@ async def state(
                 notice=said.notice,
                 now=now,
             )
+            await schedules.hurry(scope, now)
             await audit.record(
                 *(now, actor.account_id, "calendar_day.stated", None),
                 date=said.date.isoformat(),
@@ -67,6 +68,7 @@ async def take_back(actor: Actor, district: str | None, date: dt.date, now: dt.d
     async with transaction():
         if scope is None or not await records.delete(scope, date):
             raise NotFound("The district has said nothing about this day.")
+        await schedules.hurry(scope, now)
         await audit.record(
             *(now, actor.account_id, "calendar_day.taken_back", None),
             date=date.isoformat(),
@@ -80,6 +82,7 @@ async def load_year(
     """Take over the notice of a year, by an operator; how many days are different now."""
     async with transaction():
         changed = await records.load(kinds, notices, now)
+        await schedules.hurry(None, now)
         year = min(kinds).year
         await audit.record(now, None, "calendar_year.loaded", None, year=year, changed=changed)
     return changed

@@ -10,6 +10,7 @@ from msgspec import Struct
 from openyard_events import form, venue_messages
 from openyard_events.contracts import FieldError, Receipt, SlotOffered, SlotWithdrawn
 from openyard_events.publisher import NoReceipt, PublishRefused, SlotPublisher
+from openyard_platform.domain import merging
 from openyard_platform.domain.errors import (
     Conflict,
     Invalid,
@@ -53,7 +54,7 @@ async def offer(
         Conflict: the platform refuses it, with ``errors``.
         Unavailable: the bus took nothing.
     """
-    _writer_of(actor, key)
+    writer_of(actor, key)
     return await _publish(publisher, key, slot, ce_id)
 
 
@@ -66,7 +67,7 @@ async def change(
         Stale: it stands at another version.
         NotFound, NotAllowed, Invalid, Conflict, Unavailable: as for ``offer``.
     """
-    venue_id = _writer_of(actor, wanted.key)
+    venue_id = writer_of(actor, wanted.key)
     earlier = await _earlier(venue_id, ce_id)
     if earlier is not None:
         return _told(earlier)
@@ -90,7 +91,7 @@ async def withdraw(
         Stale: it stands at another version.
         NotFound, NotAllowed, Invalid, Conflict, Unavailable: as for ``offer``.
     """
-    venue_id = _writer_of(actor, key)
+    venue_id = writer_of(actor, key)
     earlier = await _earlier(venue_id, ce_id)
     if earlier is not None:
         return _told(earlier)
@@ -104,7 +105,7 @@ async def look(actor: Actor, key: str, external_id: str) -> Stated:
     Raises:
         NotFound: not the actor's venue, or no such slot in it.
     """
-    found = await records.stated(_venue_of(actor, key), external_id)
+    found = await records.stated(venue_of(actor, key), external_id)
     if found is None:
         raise NotFound("There is no such slot.")
     return found
@@ -118,7 +119,7 @@ async def answers(
     Raises:
         NotFound: not the actor's venue.
     """
-    return await receipts.recent(_venue_of(actor, key), before=before, limit=limit)
+    return await receipts.recent(venue_of(actor, key), before=before, limit=limit)
 
 
 async def answer(actor: Actor, key: str, receipt_id: str) -> Receipt:
@@ -127,7 +128,7 @@ async def answer(actor: Actor, key: str, receipt_id: str) -> Receipt:
     Raises:
         NotFound: not the actor's venue, or nothing is answered under this id so far.
     """
-    receipt = await _earlier(_venue_of(actor, key), receipt_id)
+    receipt = await _earlier(venue_of(actor, key), receipt_id)
     if receipt is None:
         raise NotFound("There is no such receipt so far.")
     return receipt
@@ -186,34 +187,23 @@ def _merged(slot: SlotOffered, patch: dict[str, Any], version: int) -> SlotOffer
     if fixed:
         message = f"{fixed[0]} is not changed by a patch."
         raise _malformed([FieldError(path=fixed[0], code="unknown_field", message=message)])
-    document = _merge(msgspec.to_builtins(slot), patch) | {"version": version}
+    document = merging.merge(msgspec.to_builtins(slot), patch) | {"version": version}
     try:
         return msgspec.convert(document, SlotOffered)
     except msgspec.ValidationError as error:
         raise _malformed([form.explain(error)]) from error
 
 
-def _merge(document: Any, patch: dict[str, Any]) -> dict[str, Any]:
-    """RFC 7386: null takes a field away, an object is merged, all else replaces."""
-    merged = dict(document) if isinstance(document, dict) else {}
-    for name, value in patch.items():
-        if value is None:
-            merged.pop(name, None)
-        elif isinstance(value, dict):
-            merged[name] = _merge(merged.get(name), value)
-        else:
-            merged[name] = value
-    return merged
-
-
-def _venue_of(actor: Actor, key: str) -> UUID:
+def venue_of(actor: Actor, key: str) -> UUID:
+    """Raises NotFound: not the actor's venue."""
     if actor.organisation_id is None or actor.organisation_key != key:
         raise NotFound("There is no such venue.")
     return actor.organisation_id
 
 
-def _writer_of(actor: Actor, key: str) -> UUID:
-    venue_id = _venue_of(actor, key)
+def writer_of(actor: Actor, key: str) -> UUID:
+    """Raises NotFound, NotAllowed: not the actor's venue, or not the actor's task there."""
+    venue_id = venue_of(actor, key)
     if actor.staff_role not in _WRITERS:
         raise NotAllowed("Only owners and schedulers change a venue's slots.")
     return venue_id

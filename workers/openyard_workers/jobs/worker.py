@@ -1,4 +1,4 @@
-"""The arq worker: sends what it is poked for, and the sweeper beside it that pokes again."""
+"""The arq worker: sends what it is poked for; beside it the sweeper and the schedules."""
 
 import asyncio
 import logging
@@ -9,7 +9,7 @@ from arq.worker import Worker, func
 
 from openyard_platform.settings import Settings
 from openyard_platform.store import engine
-from openyard_workers.jobs import queue, sweeper
+from openyard_workers.jobs import queue, schedules, sweeper
 from openyard_workers.jobs.notifications import send_notification
 from openyard_workers.outages import pause
 
@@ -32,6 +32,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
         async with asyncio.TaskGroup() as group:
             group.create_task(sweeper.serve(valkey, stop))
             group.create_task(work(settings, stop))
+            group.create_task(schedules.serve(settings, stop))
     finally:
         await queue.close(valkey)
         await engine.disconnect()

@@ -1,0 +1,208 @@
+"""What a schedule wants against what is live: slots to add, to move, to change and to close."""
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
+
+from msgspec import Struct, field
+
+from openyard_calendars.opening import PlannedSlot
+from openyard_events.contracts import SlotOffered
+from openyard_platform.domain.schedules import Schedule
+
+# Only slots withdrawn for this reason are offered again: what people closed stays closed.
+REASON = "开放计划有变。"
+PROVISIONAL = "放假安排尚未公布，这一天可能调整。"
+
+_DAY = dt.timedelta(days=1)
+
+
+class LiveSlot(Struct, frozen=True, kw_only=True):
+    """A slot that stands in the database. ``leaves``: numbers of the leaf spaces it takes."""
+
+    external_id: str
+    version: int
+    is_open: bool
+    reason: str | None
+    title: str
+    description: str | None
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    capacity: int
+    audiences: list[str] | None
+    taken: int
+    waiting: int
+    leaves: tuple[int, ...]
+
+    @property
+    def is_reserved(self) -> bool:
+        return self.taken > 0 or self.waiting > 0
+
+
+class Conflict(NamedTuple):
+    slot: PlannedSlot
+    other: LiveSlot | PlannedSlot
+
+
+class Move(NamedTuple):
+    slot: SlotOffered
+    before: LiveSlot
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """``kept``: reserved slots that the venue wants left as they are."""
+
+    added: list[SlotOffered] = field(default_factory=list)
+    moved: list[Move] = field(default_factory=list)
+    changed: list[Move] = field(default_factory=list)
+    closed: list[LiveSlot] = field(default_factory=list)
+    kept: list[LiveSlot] = field(default_factory=list)
+
+
+class Around(Struct, frozen=True, kw_only=True):
+    """What stands in the database. ``leaves``: of each space of the venue, by its key.
+
+    ``own``: slots the schedule made, from today on. ``others``: that take the same spaces.
+    """
+
+    own: list[LiveSlot]
+    others: list[LiveSlot]
+    leaves: dict[str, tuple[int, ...]]
+
+
+class Window(NamedTuple):
+    """Slots that start after ``now`` are changed; before ``until`` new ones are added."""
+
+    now: dt.datetime
+    until: dt.datetime
+
+
+def external_id(schedule_id: object, key: str) -> str:
+    return f"schedule:{schedule_id}:{key}"
+
+
+def conflicts(
+    planned: Iterable[PlannedSlot],
+    leaves: Mapping[str, tuple[int, ...]],
+    others: Iterable[LiveSlot],
+) -> list[Conflict]:
+    """Planned slots that meet another slot in their space, or an earlier one of the plan."""
+    busy: dict[tuple[int, dt.date], list[LiveSlot | PlannedSlot]] = {}
+    for other in others:
+        for place in _places(other, other.leaves):
+            busy.setdefault(place, []).append(other)
+    found = []
+    for slot in planned:
+        places = _places(slot, leaves[slot.space])
+        known = (other for place in places for other in busy.get(place, ()))
+        met = next((other for other in known if _meet(slot, other)), None)
+        if met is not None:
+            found.append(Conflict(slot, met))
+            continue
+        for place in places:
+            busy.setdefault(place, []).append(slot)
+    return found
+
+
+def reconcile(
+    schedule: Schedule, planned: Iterable[PlannedSlot], around: Around, window: Window
+) -> Changes:
+    """What to publish so that the schedule's own slots are as planned."""
+    wanted = {
+        external_id(schedule.id, slot.key): slot
+        for slot in planned
+        if slot.starts_at > window.now and not schedule.ended
+    }
+    changes = Changes()
+    for one in around.own:
+        if one.is_open and one.starts_at > window.now:
+            _drop(schedule, one, wanted, changes)
+    kept = {one.external_id for one in changes.kept}
+    staying = [
+        one
+        for one in around.own
+        if one.is_open and (one.starts_at <= window.now or one.external_id in kept)
+    ]
+    for one in staying:
+        wanted.pop(one.external_id, None)
+    met = conflicts(wanted.values(), around.leaves, [*around.others, *staying])
+    for conflict in met:
+        del wanted[external_id(schedule.id, conflict.slot.key)]
+    known = {one.external_id: one for one in around.own}
+    for name, slot in wanted.items():
+        _want(schedule, name, slot, known.get(name), changes, window)
+    changes.moved.sort(key=_turn)
+    return changes
+
+
+def _drop(
+    schedule: Schedule, one: LiveSlot, wanted: Mapping[str, PlannedSlot], changes: Changes
+) -> None:
+    """Close what is no longer planned; keep what is reserved, if the venue wants that."""
+    slot = wanted.get(one.external_id)
+    stays = slot is not None and (slot.starts_at, slot.ends_at) == (one.starts_at, one.ends_at)
+    if one.is_reserved and schedule.plan.touched == "keep" and not stays:
+        changes.kept.append(one)
+    elif slot is None:
+        changes.closed.append(one)
+
+
+def _want(  # noqa: PLR0913 - all of it decides
+    schedule: Schedule,
+    name: str,
+    slot: PlannedSlot,
+    live: LiveSlot | None,
+    changes: Changes,
+    window: Window,
+) -> None:
+    if live is None or not live.is_open:
+        shut_by_people = live is not None and live.reason != REASON
+        if slot.starts_at < window.until and not shut_by_people:
+            changes.added.append(_offer(schedule, name, slot, live))
+        return
+    offer = _offer(schedule, name, slot, live)
+    if (offer.starts_at, offer.ends_at) != (live.starts_at, live.ends_at):
+        changes.moved.append(Move(offer, live))
+    elif _words(offer) != _words(live):
+        changes.changed.append(Move(offer, live))
+
+
+def _offer(schedule: Schedule, name: str, slot: PlannedSlot, live: LiveSlot | None) -> SlotOffered:
+    plan = schedule.plan
+    return SlotOffered(
+        external_id=name,
+        version=schedule.revision if live is None else max(schedule.revision, live.version + 1),
+        space=slot.space,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        # Fewer seats than are taken would be refused.
+        capacity=plan.capacity if live is None else max(plan.capacity, live.taken),
+        title=plan.title,
+        audiences=plan.audiences,
+        description=PROVISIONAL if slot.provisional else None,
+    )
+
+
+def _words(slot: SlotOffered | LiveSlot) -> tuple[object, ...]:
+    return slot.title, slot.description, slot.capacity, slot.audiences
+
+
+def _turn(move: Move) -> tuple[bool, float]:
+    """Who goes earlier goes first, from the front; who goes later follows, from the back.
+
+    So nobody moves to where another of them still is.
+    """
+    later = move.slot.starts_at > move.before.starts_at
+    moment = move.before.starts_at.timestamp()
+    return later, -moment if later else moment
+
+
+def _places(slot: LiveSlot | PlannedSlot, leaves: Iterable[int]) -> list[tuple[int, dt.date]]:
+    """Each leaf space on each day (UTC) that the slot touches."""
+    first, last = (at.astimezone(dt.UTC).date() for at in (slot.starts_at, slot.ends_at))
+    days = range((last - first).days + 1)
+    return [(leaf, first + number * _DAY) for leaf in leaves for number in days]
+
+
+def _meet(one: LiveSlot | PlannedSlot, other: LiveSlot | PlannedSlot) -> bool:
+    return one.starts_at < other.ends_at and other.starts_at < one.ends_at

@@ -1,0 +1,51 @@
+"""Brings opening schedules into being: after every change, and each night for the horizon."""
+
+import asyncio
+import logging
+
+from openyard_events import bus
+from openyard_events.slot_publisher import SlotPublisher
+from openyard_platform import clock
+from openyard_platform.actions import schedule_slots
+from openyard_platform.settings import Settings
+from openyard_workers.outages import OUTAGE, pause
+
+_log = logging.getLogger(__name__)
+
+_EVERY = 1.0  # seconds between looks for what is due
+_FAREWELL = 2.0
+
+
+async def serve(settings: Settings, stop: asyncio.Event) -> None:
+    """Work on what is due until ``stop`` is set; a lost server is waited for."""
+    stopping = asyncio.create_task(stop.wait())
+    while not stop.is_set():
+        working = asyncio.create_task(_work(settings, stop))
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        await _end(working)
+        error = None if working.cancelled() else working.exception()
+        if isinstance(error, OUTAGE):
+            _log.warning("Schedules wait: %r", error)
+            await pause(stop, _EVERY)
+        elif error is not None:
+            raise error
+    await stopping
+
+
+async def _work(settings: Settings, stop: asyncio.Event) -> None:
+    connection = await bus.connect(settings.nats_url, name="jobs")
+    try:
+        publisher = SlotPublisher(connection, now=clock.now)
+        while not stop.is_set():
+            if not await schedule_slots.work(publisher, clock.now):
+                await pause(stop, _EVERY)
+    finally:
+        await connection.close()
+
+
+async def _end(working: asyncio.Task[None]) -> None:
+    """Cancel until it is over; what is cut off is taken up again a minute later."""
+    while not working.done():
+        working.cancel()
+        # A cancellation can get lost where it meets an answer; the farewell itself takes a moment.
+        await asyncio.wait({working}, timeout=_FAREWELL)
