@@ -159,7 +159,10 @@ def expand(
     rule = _rule(schedule)
     exceptions = {one.date: one for one in schedule.exceptions}
     clocks = {
-        hours: _clocks(schedule, *hours, "to")
+        hours: [
+            (dt.timedelta(minutes=start), dt.timedelta(minutes=end))
+            for start, end in _clocks(schedule, *hours, "to")
+        ]
         for hours in {_hours(schedule, one) for one in (None, *schedule.exceptions)}
     }
     found = Expansion([], [])
@@ -174,14 +177,15 @@ def expand(
             continue
         midnight = dt.datetime(day.year, day.month, day.day, tzinfo=_ZONE)
         times = [
-            (midnight + dt.timedelta(minutes=start), midnight + dt.timedelta(minutes=end))
-            for start, end in clocks[_hours(schedule, exception)]
+            (midnight + start, midnight + end) for start, end in clocks[_hours(schedule, exception)]
         ]
-        found.slots.extend(
-            PlannedSlot(f"{day}:{space}:{number}", space, *pair, kind is DayKind.UNKNOWN)
-            for space in schedule.spaces
-            for number, pair in enumerate(times, 1)
-        )
+        provisional = kind is DayKind.UNKNOWN
+        for space in schedule.spaces:
+            prefix = f"{day}:{space}:"
+            found.slots.extend(
+                PlannedSlot(f"{prefix}{number}", space, start, end, provisional)
+                for number, (start, end) in enumerate(times, 1)
+            )
     return found
 
 

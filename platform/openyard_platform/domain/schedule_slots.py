@@ -1,13 +1,13 @@
 """What a schedule wants against what is live: slots to add, to move, to change and to close."""
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from openyard_calendars.opening import PlannedSlot
-from openyard_events.contracts import SlotOffered
+from openyard_events.contracts import Audience, SlotOffered
 from openyard_platform.domain.schedules import Schedule
 
 # Only slots withdrawn for this reason are offered again: what people closed stays closed.
@@ -82,13 +82,13 @@ def external_id(schedule_id: object, key: str) -> str:
 
 
 def conflicts(
-    planned: Iterable[PlannedSlot],
+    planned: Sequence[PlannedSlot],
     leaves: Mapping[str, tuple[int, ...]],
     others: Iterable[LiveSlot],
 ) -> list[Conflict]:
     """Planned slots that meet another slot in their space, or an earlier one of the plan."""
     busy: dict[tuple[int, dt.date], list[LiveSlot | PlannedSlot]] = {}
-    for other in others:
+    for other in others if planned else ():
         for place in _places(other, other.leaves):
             busy.setdefault(place, []).append(other)
     found = []
@@ -108,8 +108,9 @@ def reconcile(
     schedule: Schedule, planned: Iterable[PlannedSlot], around: Around, window: Window
 ) -> Changes:
     """What to publish so that the schedule's own slots are as planned."""
+    prefix = external_id(schedule.id, "")
     wanted = {
-        external_id(schedule.id, slot.key): slot
+        prefix + slot.key: slot
         for slot in planned
         if slot.starts_at > window.now and not schedule.ended
     }
@@ -125,10 +126,13 @@ def reconcile(
     ]
     for one in staying:
         wanted.pop(one.external_id, None)
-    met = conflicts(wanted.values(), around.leaves, [*around.others, *staying])
-    for conflict in met:
-        del wanted[external_id(schedule.id, conflict.slot.key)]
     known = {one.external_id: one for one in around.own}
+    settled = {name: known[name] for name, slot in wanted.items() if _stands(slot, known.get(name))}
+    # What already stands where it should cannot meet anything: nearly all of it, nearly always.
+    unsettled = [slot for name, slot in wanted.items() if name not in settled]
+    met = conflicts(unsettled, around.leaves, [*around.others, *staying, *settled.values()])
+    for conflict in met:
+        del wanted[prefix + conflict.slot.key]
     for name, slot in wanted.items():
         _want(schedule, name, slot, known.get(name), changes, window)
     changes.moved.sort(key=_turn)
@@ -140,8 +144,9 @@ def _drop(
 ) -> None:
     """Close what is no longer planned; keep what is reserved, if the venue wants that."""
     slot = wanted.get(one.external_id)
-    stays = slot is not None and (slot.starts_at, slot.ends_at) == (one.starts_at, one.ends_at)
-    if one.is_reserved and schedule.plan.touched == "keep" and not stays:
+    if slot is not None and _stands(slot, one):
+        return
+    if one.is_reserved and schedule.plan.touched == "keep":
         changes.kept.append(one)
     elif slot is None:
         changes.closed.append(one)
@@ -160,31 +165,47 @@ def _want(  # noqa: PLR0913 - all of it decides
         if slot.starts_at < window.until and not shut_by_people:
             changes.added.append(_offer(schedule, name, slot, live))
         return
-    offer = _offer(schedule, name, slot, live)
-    if (offer.starts_at, offer.ends_at) != (live.starts_at, live.ends_at):
-        changes.moved.append(Move(offer, live))
-    elif _words(offer) != _words(live):
-        changes.changed.append(Move(offer, live))
+    if not _stands(slot, live):
+        changes.moved.append(Move(_offer(schedule, name, slot, live), live))
+    elif _words(schedule, slot, live) != (
+        *(live.title, live.description, live.capacity, live.audiences),
+    ):
+        changes.changed.append(Move(_offer(schedule, name, slot, live), live))
 
 
 def _offer(schedule: Schedule, name: str, slot: PlannedSlot, live: LiveSlot | None) -> SlotOffered:
-    plan = schedule.plan
+    title, description, capacity, audiences = _words(schedule, slot, live)
     return SlotOffered(
         external_id=name,
         version=schedule.revision if live is None else max(schedule.revision, live.version + 1),
         space=slot.space,
         starts_at=slot.starts_at,
         ends_at=slot.ends_at,
-        # Fewer seats than are taken would be refused.
-        capacity=plan.capacity if live is None else max(plan.capacity, live.taken),
-        title=plan.title,
-        audiences=plan.audiences,
-        description=PROVISIONAL if slot.provisional else None,
+        capacity=capacity,
+        title=title,
+        audiences=audiences,
+        description=description,
     )
 
 
-def _words(slot: SlotOffered | LiveSlot) -> tuple[object, ...]:
-    return slot.title, slot.description, slot.capacity, slot.audiences
+def _words(
+    schedule: Schedule, slot: PlannedSlot, live: LiveSlot | None
+) -> tuple[str, str | None, int, list[Audience]]:
+    """Title, description, capacity and audiences as they should be."""
+    plan = schedule.plan
+    # Fewer seats than are taken would be refused.
+    capacity = plan.capacity if live is None else max(plan.capacity, live.taken)
+    return plan.title, PROVISIONAL if slot.provisional else None, capacity, plan.audiences
+
+
+def _stands(slot: PlannedSlot, live: LiveSlot | None) -> bool:
+    """Whether the slot is open at its time."""
+    return (
+        live is not None
+        and live.is_open
+        and slot.starts_at == live.starts_at
+        and slot.ends_at == live.ends_at
+    )
 
 
 def _turn(move: Move) -> tuple[bool, float]:

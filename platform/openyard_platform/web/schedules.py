@@ -28,12 +28,11 @@ Match = Annotated[
 Touched = FromQuery[Literal["keep", "change"] | None]
 
 
-class ScheduleOut(Struct, frozen=True, kw_only=True):
-    """``plan``: as the venue stated it, with what it left out."""
+class ScheduleOut(Plan, frozen=True, kw_only=True):
+    """As the venue stated it, with what it left out. ``revision`` rises with every change."""
 
     id: UUID
     revision: int
-    plan: Plan
 
 
 class Schedules(Struct, frozen=True, kw_only=True):
@@ -240,7 +239,8 @@ def _other(other: LiveSlot | PlannedSlot) -> OtherOut:
 
 
 def _out(schedule: Schedule) -> ScheduleOut:
-    return ScheduleOut(id=schedule.id, revision=schedule.revision, plan=schedule.plan)
+    plan = {name: getattr(schedule.plan, name) for name in Plan.__struct_fields__}
+    return ScheduleOut(id=schedule.id, revision=schedule.revision, **plan)
 
 
 def _respond(schedule: Schedule, status: int) -> Response[ScheduleOut]:
