@@ -19,6 +19,7 @@ NOBODY = str(uuid.uuid4())
 RESERVE = "/api/v1/reservations"
 OFFER = "/api/v1/venues/{venue}/slots"
 JSON = "application/json"
+CHILD = {"birth_year": 2016, "consent": True}
 
 
 class Bad(Struct, frozen=True, kw_only=True):
@@ -72,6 +73,10 @@ REQUESTS = {
     ),
     "another family's child": Bad(
         body={"slot_id": "{slot}", "seats": 1, "children": ["{child}"]}, code="child_unknown"
+    ),
+    "more children than seats": Bad(
+        body={"slot_id": "{slot}", "seats": 1, "children": ["{elder}", "{younger}"]},
+        code="seats_below_children",
     ),
     "a study group of a family": Bad(
         body={"slot_id": "{slot}", "seats": 1, "study_group": "{group}"},
@@ -214,8 +219,15 @@ async def known(stack: Stack) -> AsyncIterator[dict[str, str]]:
     _, children = await holder.ask("GET", "/api/v1/children")
     _, groups = await person(stack, "school", 6).ask("GET", "/api/v1/study-groups")
     (staff,) = [each for each in stack.accounts("venue") if each["venue"] == venue]
+    family = person(stack, "family", 361)
+    own = [
+        (await family.ask("POST", "/api/v1/children", {**CHILD, "display_name": name}))[1]["id"]
+        for name in ("老大", "老二")
+    ]
     yield {
-        "family": person(stack, "family", 361).token,
+        "family": family.token,
+        "elder": own[0],
+        "younger": own[1],
         "school": person(stack, "school", 7).token,
         "staff": staff["token"],
         "venue": venue,

@@ -122,7 +122,8 @@ async def reserve(
 
     Raises:
         NotFound: no such slot.
-        Invalid: a child or study group is not the actor's, or the key belongs to another wish.
+        Invalid: a child or study group is not the actor's, there are more children than seats,
+            or the key belongs to another wish.
         Refused: with every code that applies.
         Unavailable: not accepted.
     """
@@ -227,6 +228,8 @@ async def _parties(actor: Actor, wish: Wish) -> tuple[UUID, ...]:
         family = actor.family_id
         if family is None or len(await records.children_of(family, children)) < len(children):
             raise Invalid("One of these children is not in your family.", code="child_unknown")
+        if wish.seats < len(children):
+            raise Invalid("Each of these children takes a seat.", code="seats_below_children")
         return children
     if wish.study_group is not None:
         school = actor.organisation_id if actor.role is Role.SCHOOL else None
