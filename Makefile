@@ -34,9 +34,10 @@ format: .venv/ready ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: .venv/ready ## Measure the rush beside its baselines (minutes)
+bench: .venv/ready ## Measure booking and calendars beside their baselines (minutes)
 	$(BIN)/openyard bench rush
 	$(BIN)/openyard bench spread
+	$(BIN)/openyard bench feed
 
 clean: ## Forget the environment and the caches; data/ stays
 	rm -rf .venv build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -18,7 +18,7 @@ _LENGTH = b"content-length: "
 class Plan(Struct, frozen=True, kw_only=True):
     """``seconds``: no new request after them. Each of ``tokens`` is used for one request.
 
-    ``slots``: asked for in turn.
+    ``slots``: asked for in turn. ``headers``: without tokens, a GET with these, over and over.
     """
 
     host: str
@@ -26,8 +26,9 @@ class Plan(Struct, frozen=True, kw_only=True):
     path: str
     connections: int
     seconds: float
-    tokens: list[str]
-    slots: list[str]
+    tokens: list[str] = []
+    slots: list[str] = []
+    headers: dict[str, str] = {}
 
 
 class Summary(Struct, frozen=True, kw_only=True):
@@ -48,6 +49,8 @@ class _Loop(asyncio.Protocol):
         self._run = run
         self._transport: asyncio.Transport | None = None
         self._buffer = b""
+        self._status = ""
+        self._missing = 0  # bytes of the body still to come
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -55,6 +58,17 @@ class _Loop(asyncio.Protocol):
         self._send()
 
     def data_received(self, data: bytes) -> None:
+        # The body is counted, not kept: half a megabyte of it must not cost the client's time.
+        if self._status:
+            self._missing -= len(data)
+        else:
+            self._begin(data)
+        if self._status and not self._missing:
+            self._run.answered(self._status, time.perf_counter() - self._sent_at)
+            self._buffer, self._status = b"", ""
+            self._send()
+
+    def _begin(self, data: bytes) -> None:
         self._buffer = self._buffer + data if self._buffer else data
         end = self._buffer.find(_SEPARATOR)
         if end < 0:
@@ -63,11 +77,10 @@ class _Loop(asyncio.Protocol):
         at = head.find(_LENGTH)
         stop = head.find(b"\r\n", at)
         length = int(head[at + len(_LENGTH) : stop if stop > 0 else end]) if at >= 0 else 0
-        if len(self._buffer) < end + len(_SEPARATOR) + length:
-            return
-        self._run.answered(self._buffer[9:12].decode(), time.perf_counter() - self._sent_at)
-        self._buffer = b""
-        self._send()
+        self._status = self._buffer[9:12].decode()
+        # A 304 tells the length of what it does not send.
+        length = 0 if self._status == "304" else length
+        self._missing = end + len(_SEPARATOR) + length - len(self._buffer)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._run.closed(error)
@@ -94,7 +107,11 @@ class _Run:
         self.statuses: dict[str, int] = {}
 
     def next_request(self) -> bytes | None:
-        if self._next >= len(self._requests) or time.perf_counter() > self._until:
+        if time.perf_counter() > self._until:
+            return None
+        if not self._plan.tokens:
+            return self._requests[0]
+        if self._next >= len(self._requests):
             return None
         self._next += 1
         return self._requests[self._next - 1]
@@ -112,6 +129,10 @@ class _Run:
 
 
 def _requests(plan: Plan) -> list[bytes]:
+    if not plan.tokens:
+        lines = [f"GET {plan.path} HTTP/1.1", f"Host: {plan.host}:{plan.port}"]
+        lines += [f"{name}: {value}" for name, value in plan.headers.items()]
+        return [("\r\n".join(lines) + "\r\n\r\n").encode()]
     made = []
     for index, token in enumerate(plan.tokens):
         body = b'{"slot_id":"%s","seats":1}' % plan.slots[index % len(plan.slots)].encode()

@@ -8,7 +8,9 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-_CHOICES = ["rush", "spread"]
+_CHOICES = ["rush", "spread", "feed"]
+_CONNECTIONS = {"feed": (16,)}
+_MANY = (64, 256)
 
 
 @click.command()
@@ -17,9 +19,7 @@ _CHOICES = ["rush", "spread"]
     "--connections",
     type=click.IntRange(1, 1024),
     multiple=True,
-    default=(64, 256),
-    show_default=True,
-    help="Closed-loop connections; give it several times for several runs.",
+    help="Closed-loop connections; several times for several runs. Default: 64 and 256, feed 16.",
 )
 @click.option("--parties", default=20_000, show_default=True, type=click.IntRange(100, 1_000_000))
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 50))
@@ -35,25 +35,28 @@ def bench(  # noqa: PLR0913 - each is an option of the command
     workers: int,
     as_json: bool,  # noqa: FBT001
 ) -> None:
-    """Measure reservations on one slot (rush) or over 1,000 (spread), beside two baselines.
+    """Measure reservations on one slot (rush) or over 1,000 (spread), or a calendar (feed).
 
     ``bare`` decodes and answers; ``row_lock`` decides in the request under SELECT … FOR UPDATE;
     ``ours`` is the command path. All in one web process, with the same authentication and rules.
+    A calendar of 1,000 events is measured beside a library's rendering and a static file.
     """
-    from openyard_infra.bench import run as running  # noqa: PLC0415 - heavy, and rarely wanted
+    from openyard_infra.bench import feed  # noqa: PLC0415 - heavy, and rarely wanted
+    from openyard_infra.bench import run as running  # noqa: PLC0415
     from openyard_infra.bench.stack import BenchFailed  # noqa: PLC0415
 
     options = running.Options(
         bench=bench,
-        connections=list(connections),
+        connections=list(connections or _CONNECTIONS.get(bench, _MANY)),
         parties=parties,
         runs=runs,
         seconds=seconds,
         workers=workers,
     )
     console = Console(stderr=True)
+    measuring = feed.run if bench == "feed" else running.run
     try:
-        results = asyncio.run(running.run(options, console.print))
+        results = asyncio.run(measuring(options, console.print))
     except BenchFailed as error:
         raise click.ClickException(str(error)) from error
     if as_json:
@@ -61,7 +64,7 @@ def bench(  # noqa: PLR0913 - each is an option of the command
         click.echo(msgspec.json.format(msgspec.json.encode(single)).decode())
         return
     for result in results:
-        Console().print(_table(result))
+        Console().print(_feed_table(result) if bench == "feed" else _table(result))
 
 
 def _table(result: dict[str, Any]) -> Table:
@@ -85,5 +88,22 @@ def _table(result: dict[str, Any]) -> Table:
     ratios = result["ratios"]
     table.caption = (
         f"ours / row lock {ratios['ours_to_row_lock']}, ours / bare {ratios['ours_to_bare']}"
+    )
+    return table
+
+
+def _feed_table(result: dict[str, Any]) -> Table:
+    title = (
+        f"feed, {result['events']} events, {result['connections']} connections — "
+        f"{result['machine']}"
+    )
+    table = Table(title=title)
+    for column in ("way", "rate /s", "p50 ms", "p99 ms"):
+        table.add_column(column, justify="left" if column == "way" else "right")
+    for way, one in result["runs"].items():
+        table.add_row(way, f"{one['rate']:.1f}", f"{one['p50_ms']:.1f}", f"{one['p99_ms']:.1f}")
+    ratios = result["ratios"]
+    table.caption = (
+        f"ours / library {ratios['ours_to_library']}, ours / static {ratios['ours_to_static']}"
     )
     return table

@@ -11,6 +11,7 @@ import msgspec
 from litestar import Request, Response, post
 
 from openyard_events.commands import Outcome, Reserve
+from openyard_infra.bench import feed_routes
 from openyard_platform import clock, ids
 from openyard_platform.actions.reservations import Wish
 from openyard_platform.domain.deciding import decide
@@ -154,4 +155,4 @@ _WRITE = """
     INSERT INTO audit (at, actor_id, action, subject_id, detail) VALUES ($12, $3, $23, $1, $24)
 """
 
-handlers = [bare, row_lock]
+handlers = [bare, row_lock, *feed_routes.handlers]

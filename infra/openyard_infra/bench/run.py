@@ -1,21 +1,15 @@
 """``openyard bench rush|spread``: our way, the row lock per request, and the bare handler."""
 
-import asyncio
 import datetime as dt
-import os
-import platform
 import statistics
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import asyncpg
-import msgspec
 from msgspec import Struct, field
 
-from openyard_infra.bench import seed, stack
+from openyard_infra.bench import driving, seed, stack
 from openyard_infra.bench.client import Plan, Summary
 from openyard_infra.bench.stack import BenchFailed
 
@@ -77,7 +71,7 @@ async def run(options: Options, say: Say) -> list[dict[str, Any]]:
             for connections in options.connections:
                 measured = {way: Measured() for way in WAYS}
                 for number in range(options.runs):
-                    for way in _order(number):
+                    for way in driving.order(WAYS, number):
                         # Each run has an hour of its own: nobody overlaps an earlier one.
                         start += dt.timedelta(hours=2)
                         slots = await seed.slots(
@@ -112,7 +106,7 @@ async def _one(  # noqa: PLR0913 - one run is made of all of it
         slots=[str(slot) for slot in slots],
     )
     before = stack.cpu_seconds(ready["pids"])
-    summary = await _client(plan)
+    summary = await driving.measure(plan)
     if set(summary.statuses) != {"201"}:
         raise BenchFailed(f"{way}: not only 201: {summary.statuses}")
     drain = await stack.drained(connection)
@@ -141,33 +135,12 @@ async def _checked(
         raise BenchFailed(f"{way}: {summary.count} answers, but {dict(row)} in the database")
 
 
-async def _client(plan: Plan) -> Summary:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "openyard_infra.bench.client",
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-    )
-    out, _ = await process.communicate(msgspec.json.encode(plan))
-    if process.returncode != 0:
-        raise BenchFailed("The client failed.")
-    return msgspec.json.decode(out, type=Summary)
-
-
-def _order(number: int) -> list[str]:
-    """The ways, begun at another one each time."""
-    ways = list(WAYS)
-    shift = number % len(ways)
-    return ways[shift:] + ways[:shift]
-
-
 def _result(options: Options, connections: int, measured: dict[str, Measured]) -> dict[str, Any]:
     runs = {way: one.told() for way, one in measured.items()}
     return {
         "bench": options.bench,
         "connections": connections,
-        "machine": machine(),
+        "machine": driving.machine(),
         "web_workers": options.workers,
         "parties": options.parties,
         "slots": _SLOTS[options.bench],
@@ -177,13 +150,3 @@ def _result(options: Options, connections: int, measured: dict[str, Measured]) -
             "ours_to_bare": round(runs["ours"]["rate"] / runs["bare"]["rate"], 2),
         },
     }
-
-
-def machine() -> str:
-    model = ""
-    info = Path("/proc/cpuinfo")
-    if info.exists():
-        lines = info.read_text("utf-8", "replace").splitlines()
-        model = next((line.split(":")[1].strip() for line in lines if "model name" in line), "")
-    cores = len(os.sched_getaffinity(0))
-    return f"{cores} cores, {model}, {platform.system()}, Python {platform.python_version()}"

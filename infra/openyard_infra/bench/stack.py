@@ -27,22 +27,27 @@ class BenchFailed(Exception):
 
 @contextmanager
 def running(workers: int) -> Generator[dict[str, Any], None, None]:
-    """``ready.json`` of a stack that ends with the block. ``workers``: web processes."""
+    """``ready.json`` of a stack that ends with the block. ``workers``: web processes.
+
+    ``bench`` in it: a folder whose files the web processes read for the baselines.
+    """
     directory = Path(tempfile.mkdtemp(prefix="openyard-bench-"))
     directory.chmod(0o711)
+    shelf = directory / "shelf"
+    shelf.mkdir()
     ready = directory / "data" / "ready.json"
     command = [
         *(sys.executable, "-m", "openyard_infra.cli", "up", "--no-demo", "--port", "0"),
         *("--data-dir", str(directory / "data"), "--workers", str(workers)),
     ]
-    environment = {**os.environ, "OPENYARD_BENCH": "1", "OPENYARD_SMTP_URL": ""}
+    environment = {**os.environ, "OPENYARD_BENCH": str(shelf), "OPENYARD_SMTP_URL": ""}
     with (directory / "up.log").open("wb") as log:
         process = subprocess.Popen(  # noqa: S603 - our own program
             command, stdout=log, stderr=subprocess.STDOUT, env=environment
         )
         try:
             _await_ready(process, ready, directory / "up.log")
-            yield msgspec.json.decode(ready.read_bytes())
+            yield {**msgspec.json.decode(ready.read_bytes()), "bench": str(shelf)}
         finally:
             process.send_signal(signal.SIGTERM)
             process.wait(30)
