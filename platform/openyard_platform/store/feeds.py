@@ -117,7 +117,8 @@ FROM (SELECT $1::uuid AS owner) o
 LEFT JOIN feed_state s ON s.owner_id = o.owner
 LEFT JOIN LATERAL (
     SELECT * FROM feed_fragment
-    WHERE (owner_id = $1 OR also_in @> ARRAY[$1::uuid]) AND ends_at >= $2 AND starts_at < $3
+    WHERE (owner_id = $1 OR (also_in <> '{}' AND also_in @> ARRAY[$1::uuid]))
+      AND ends_at >= $2 AND starts_at < $3
       AND (cancelled_at IS NULL OR cancelled_at >= $4)
     ORDER BY ends_at < $5, abs(extract(epoch FROM starts_at - $5)), uid
     LIMIT $6

@@ -1,0 +1,22 @@
+"""A smaller index of the events that stand in several feeds."""
+
+from pathlib import Path
+
+from piccolo.apps.migrations.auto.migration_manager import MigrationManager
+
+from openyard_platform.store import engine
+
+ID = "2026-11-23T17:52:00:000000"
+VERSION = "1.38.0"
+DESCRIPTION = "Index of shared events"
+
+
+async def forwards() -> MigrationManager:
+    manager = MigrationManager(migration_id=ID, app_name="openyard", description=DESCRIPTION)
+
+    async def run() -> None:
+        script = Path(__file__).parent / "0006_shared_events_only.sql"
+        await engine.run_script(script.read_text("utf-8"))
+
+    manager.add_raw(run)
+    return manager
