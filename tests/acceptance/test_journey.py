@@ -6,6 +6,7 @@ import uuid
 from pathlib import Path
 
 import httpx
+import msgspec
 from msgspec.structs import replace
 
 from openyard_events.contracts import Audience, PartyRule, SlotKind
@@ -15,6 +16,7 @@ from tests.acceptance.house import (
     event_in,
     fetched,
     in_shanghai,
+    last_of_venue,
     person,
     rows,
     stated,
@@ -213,3 +215,27 @@ async def test_a_public_calendar_shows_the_seats_left_without_saying_whose(stack
     )
     body = (await fetched(url)).replace(b"\r\n ", b"").decode()
     assert not any(secret in body for secret in (kept["id"], family.login, *account.values()))
+
+
+async def test_what_staff_state_over_http_walks_the_same_way(stack: Stack):
+    key = min(stack.venues)
+    (account,) = [each for each in stack.accounts("venue") if each["venue"] == key]
+    staff, family = Person(stack, account["login"], account["token"]), person(stack, "family", 357)
+    model = await stated(stack, await fresh_slot(stack, capacity=3))
+    moved = {"starts_at": model.starts_at + HOUR, "ends_at": model.ends_at + HOUR}
+    body = msgspec.to_builtins(replace(model, external_id=uuid.uuid4().hex, version=1, **moved))
+    before = await last_of_venue(stack)
+
+    status, receipt = await staff.ask("POST", f"/api/v1/venues/{key}/slots", body)
+
+    assert (status, receipt["status"]) == (201, "accepted")
+    # The same message as from the venue's own system, and the same receipt.
+    assert await last_of_venue(stack) == before + 1
+    _, kept = await staff.ask("GET", f"/api/v1/venues/{key}/receipts")
+    assert kept["items"][0] == {**receipt, "at": kept["items"][0]["at"]}
+    reserved = await family.reserve(receipt["slot_id"])
+    path = f"/api/v1/venues/{key}/slots/{body['external_id']}"
+    status, _ = await staff.ask("DELETE", f"{path}?reason=%E5%81%9C%E7%94%B5", If_Match='"1"')
+    assert status == 200
+    told = [text_of(letter) for letter in await family.letters(reserved["id"], 2)]
+    assert any("原因：停电。" in text for text in told)
