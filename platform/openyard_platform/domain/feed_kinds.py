@@ -12,6 +12,21 @@ from openyard_platform.domain.people import Actor, Role
 # Never another one: with it, every calendar would become another.
 _OURS = UUID("6f70656e-7961-7264-8000-666565640000")
 
+# A trigger of the database knows it too.
+HOLIDAYS = UUID("d15d8edf-d2e7-5838-a354-af97e84f4044")
+
+# The names that the package chinesecalendar gives; a notice loaded by hand has Chinese ones.
+_HOLIDAYS = {
+    "New Year's Day": "元旦",
+    "Spring Festival": "春节",
+    "Tomb-sweeping Day": "清明节",
+    "Labour Day": "劳动节",
+    "Dragon Boat Festival": "端午节",
+    "Mid-autumn Festival": "中秋节",
+    "National Day": "国庆节",
+    "Anti-Fascist 70th Day": "抗战胜利纪念日",
+}
+
 _SATURDAY = 5
 
 OWN = "own"
@@ -47,6 +62,11 @@ def weekends_id(district_key: str) -> UUID:
 
 def staff_id(venue_id: UUID) -> UUID:
     return uuid5(_OURS, f"staff {venue_id}")
+
+
+def holiday_name(notice: str) -> str:
+    """What a holiday is called, given what stands beside the day in the calendar."""
+    return _HOLIDAYS.get(notice, notice) or "节假日"
 
 
 def public_feeds(

@@ -79,6 +79,19 @@ async def of_district(key: str, feed_id: UUID, made_at: dt.datetime) -> PublicSt
     )
 
 
+async def of_holidays(feed_id: UUID, made_at: dt.datetime) -> PublicState | None:
+    return await _public(
+        """
+        SELECT $1::uuid AS feed_id, '' AS key, '中国' AS name,
+               '法定节假日和调休上班日，以国务院办公厅的通知为准。' AS description,
+               $2::timestamptz AS own_changed_at, s.revision, s.updated_at
+        FROM (SELECT $1::uuid AS feed) f LEFT JOIN feed_state s ON s.owner_id = f.feed
+        """,
+        feed_id,
+        made_at,
+    )
+
+
 async def _public(sql: str, *arguments: Any) -> PublicState | None:
     row = await engine.fetch_one(sql, *arguments)
     return None if row is None else PublicState(**dict(row))

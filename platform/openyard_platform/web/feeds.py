@@ -123,6 +123,20 @@ async def open_weekends(request: Call, key: FromPath[str]) -> Answer:
 
 
 @route(
+    "/holidays.ics",
+    http_method=["GET", "HEAD"],
+    operation_id=_by_method("holidays"),
+    opt=auth.PUBLIC,
+    media_type=CALENDAR,
+)
+async def holidays(request: Call) -> Answer:
+    """The country's holidays (休) and worked weekends (班)."""
+    return await _public(
+        request, "holidays", lambda base_url: feeds.holidays_edition(base_url, clock.now())
+    )
+
+
+@route(
     "/feeds/{name:str}",
     http_method=["GET", "HEAD"],
     operation_id=_by_method("privateCalendar"),
@@ -266,6 +280,7 @@ router = Router(
         space_calendar,
         district_calendar,
         open_weekends,
+        holidays,
         private_calendar,
     ],
     tags=["calendars"],
