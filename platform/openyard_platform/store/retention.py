@@ -1,0 +1,29 @@
+"""What is kept for a time only, and dropped after it."""
+
+import datetime as dt
+
+from openyard_platform.store import engine
+
+BATCH = 5000  # rows a statement: a decider never waits for more
+
+
+async def drop_keys(before: dt.datetime) -> int:
+    """Idempotency-Keys first used before that moment; returns how many went, at most ``BATCH``."""
+    rows = await engine.fetch(
+        """DELETE FROM idempotency WHERE (account_id, key) IN (
+             SELECT account_id, key FROM idempotency WHERE created_at < $1 LIMIT $2)
+           RETURNING 1""",
+        *(before, BATCH),
+    )
+    return len(rows)
+
+
+async def drop_sessions(now: dt.datetime) -> int:
+    """Sessions past their end; returns how many went, at most ``BATCH``."""
+    rows = await engine.fetch(
+        """DELETE FROM session WHERE token_hash IN (
+             SELECT token_hash FROM session WHERE expires_at <= $1 LIMIT $2)
+           RETURNING 1""",
+        *(now, BATCH),
+    )
+    return len(rows)
