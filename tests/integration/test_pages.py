@@ -263,12 +263,12 @@ async def test_a_form_that_cannot_be_understood_comes_back_with_what_is_wrong(ap
 @pytest.mark.parametrize(
     ("changes", "words", "buttons"),
     [
-        ({}, "约好了", 1),
-        ({"status": "waitlisted"}, "候补第 1 位", 1),
+        ({}, "约好了", 2),
+        ({"status": "waitlisted"}, "候补第 1 位", 2),
         ({"status": "cancelled", "cancelled_by": "holder"}, "您已取消", 0),
         ({"status": "cancelled", "cancelled_by": "venue", "reason": "检修"}, "检修", 0),
         ({"status": "refused", "refusals": [{"code": "slot_full"}]}, "约满", 0),
-        ({"needs_reconfirm": True}, "改了时间或地点", 1),
+        ({"needs_reconfirm": True}, "改了时间或地点", 2),
     ],
 )
 async def test_a_reservation_says_what_became_of_it(app, changes, words, buttons):

@@ -162,6 +162,36 @@ async def find(slot_id: UUID) -> Slot | None:
     return None if row is None else _slot(row)
 
 
+async def similar(
+    slot_id: UUID, seats: int, audiences: Sequence[str], now: dt.datetime, limit: int
+) -> list[Slot]:
+    """Others of its kind, two weeks around it, where such a party gets its seats now.
+
+    The same venue first, then the same category, then the same district, then the nearest in time.
+    """
+    rows = await engine.fetch(_SIMILAR, slot_id, seats, list(audiences), limit, now)
+    return [_slot(row) for row in rows]
+
+
+_SIMILAR = f"""{_SELECT}JOIN (
+    SELECT t.id, t.kind, t.starts_at, t.venue_id, v.category, v.district_key
+    FROM slot t JOIN organisation v ON v.id = t.venue_id WHERE t.id = $1
+) r ON r.id <> s.id AND r.kind = s.kind
+WHERE s.status = 'open' AND s.waiting = 0
+  AND s.starts_at BETWEEN r.starts_at - interval '14 days' AND r.starts_at + interval '14 days'
+  AND s.starts_at > $5
+  AND (s.opens_at IS NULL OR s.opens_at <= $5) AND (s.closes_at IS NULL OR s.closes_at > $5)
+  AND (s.audiences IS NULL OR s.audiences && $3::text[])
+  AND CASE WHEN s.exclusive THEN s.taken = 0 ELSE s.capacity - s.taken >= $2 END
+  AND $2 BETWEEN coalesce(s.party_min, 1) AND coalesce(s.party_max, s.capacity)
+  AND $2 <= s.capacity
+ORDER BY s.venue_id <> r.venue_id, o.category IS DISTINCT FROM r.category,
+         o.district_key <> r.district_key, greatest(s.starts_at, r.starts_at)
+         - least(s.starts_at, r.starts_at), s.id
+LIMIT $4
+"""  # noqa: S608 - made of constants
+
+
 async def find_many(slot_ids: Sequence[UUID]) -> dict[UUID, Slot]:
     rows = await engine.fetch(
         _SELECT + "WHERE s.id = ANY ($1::uuid[]) AND s.starts_at IS NOT NULL", list(slot_ids)

@@ -2,11 +2,12 @@
 
 import datetime as dt
 import secrets
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 from uuid import UUID
 
+import asyncpg
 from litestar import Litestar, Request, Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
@@ -16,6 +17,7 @@ from openyard_events.commands import Outcome
 from openyard_events.gathering import Gatherer
 from openyard_platform import clock, ids
 from openyard_platform.actions import reservations
+from openyard_platform.actions.alternatives import Alternatives
 from openyard_platform.actions.reservations import Amendment, Desk, Queued, Wish
 from openyard_platform.domain.errors import Invalid, NotFound, Refused
 from openyard_platform.settings import Settings
@@ -24,6 +26,12 @@ from openyard_platform.web import auth
 
 PATH = "/api/v1/reservations"
 _PAGE = 50
+
+# With these, the same party may well be welcome elsewhere or at another time.
+_ABOUT_THE_SLOT = frozenset(
+    {"slot_full", "insufficient_capacity", "booking_closed", "slot_started", "slot_cancelled"}
+    | {"not_yet_open", "party_too_large", "party_too_small", "audience_not_allowed"}
+)
 
 
 class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -80,6 +88,19 @@ class ReservationOut(Struct, frozen=True, kw_only=True):
 _IN_LINE = ResponseSpec(Requested, description="Accepted, not yet decided", generate_examples=False)
 
 
+class Alternative(Struct, frozen=True, kw_only=True):
+    """Another slot where the same party would get its seats now."""
+
+    id: UUID
+    title: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    remaining: int
+    venue: str
+    venue_name: str
+    space: str
+
+
 class Page(Struct, frozen=True, kw_only=True):
     """Newest first. ``next``: the ``before`` of the next page, where there is one."""
 
@@ -101,15 +122,24 @@ async def reserve(
         str | None, HeaderParameter(name="Idempotency-Key", min_length=1, max_length=200)
     ] = None,
 ) -> Response[Decided | Requested | ReservationOut]:
-    """Reserve seats: 201 decided, 202 accepted but not yet decided, 409 with refusals."""
+    """Reserve seats: 201 decided, 202 accepted but not yet decided, 409 with refusals.
+
+    A refusal that another slot could mend carries ``alternatives``: up to five that have the seats.
+    """
     actor = auth.current(request)
-    answer = await reservations.reserve(
-        desk(request),
-        actor,
-        data,
-        key=idempotency_key,
-        unix_ms=int(clock.now().timestamp() * 1000),
-    )
+    try:
+        answer = await reservations.reserve(
+            desk(request),
+            actor,
+            data,
+            key=idempotency_key,
+            unix_ms=int(clock.now().timestamp() * 1000),
+        )
+    except Refused as error:
+        error.parameters["alternatives"] = await ways_out(
+            request, error, data.slot_id, data.seats, actor.audiences
+        )
+        raise
     if isinstance(answer, Queued):
         # The answer may have been lost on its way back: what is decided is in the database.
         return await _as_it_stands(request, answer, status=201)
@@ -184,6 +214,7 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
     gatherer = Gatherer(connection, connection.jetstream(), instance, settings.partitions)
     await gatherer.start()
     app.state.desk = Desk(settings, gatherer)
+    app.state.alternatives = Alternatives()
     app.state.metrics.gauge(
         "openyard_decisions_waiting",
         "Commands of this process that wait for their decision.",
@@ -206,6 +237,38 @@ async def change(
     if isinstance(answer, Queued):
         return _requested(answer)
     return await _as_it_stands(request, Queued(id=_id(answer), queue_ahead=0))
+
+
+async def ways_out(
+    request: Request[Any, Any, Any],
+    error: Refused,
+    slot_id: UUID,
+    seats: int,
+    audiences: Sequence[str],
+) -> list[Alternative]:
+    """Other slots that would do, where the refusal is about this slot and not about who asks."""
+    codes = {refusal["code"] for refusal in error.parameters["refusals"]}
+    if not codes <= _ABOUT_THE_SLOT:
+        return []
+    known: Alternatives = request.app.state.alternatives
+    try:
+        found = await known.of(slot_id, seats, audiences, clock.now())
+    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+        # The decision stands; what else there is can be looked up later.
+        return []
+    return [
+        Alternative(
+            id=slot.id,
+            title=slot.title,
+            starts_at=slot.starts_at.astimezone(clock.SHANGHAI),
+            ends_at=slot.ends_at.astimezone(clock.SHANGHAI),
+            remaining=slot.capacity - slot.taken,
+            venue=slot.venue.key,
+            venue_name=slot.venue.name,
+            space=slot.space,
+        )
+        for slot in found
+    ]
 
 
 def desk(request: Request[Any, Any, Any]) -> Desk:

@@ -10,14 +10,16 @@ from msgspec import Struct
 
 from openyard_platform import clock, ids
 from openyard_platform.actions import reservations
+from openyard_platform.actions.reservations import Amendment
 from openyard_platform.domain.errors import NotFound, Refused
 from openyard_platform.store import reservations as records
 from openyard_platform.store.reservations import Reservation
 from openyard_platform.web import auth
-from openyard_platform.web.pages import rendering
+from openyard_platform.web.pages import forms, rendering
 from openyard_platform.web.reservations import desk
 
 _PAGE = 30
+_MOST_SEATS = 10_000
 _LIVE = frozenset({"confirmed", "waitlisted"})
 
 
@@ -65,18 +67,43 @@ async def cancel(reservation_id: FromPath[UUID], request: Request[Any, Any, Any]
     return rendering.go(f"/my/reservations/{reservation_id}")
 
 
+@post("/my/reservations/{reservation_id:uuid}/seats", status_code=200, opt=auth.LOGGED_IN)
+async def change_seats(
+    reservation_id: FromPath[UUID], request: Request[Any, Any, Any]
+) -> Response[Any]:
+    """More or fewer people; the old number stands where the new one is not possible."""
+    form = await forms.read(request)
+    amendment = Amendment(
+        seats=form.number("seats", 1, _MOST_SEATS),
+        adults=form.number("adults", 0, _MOST_SEATS) if form.ticked("adults") else None,
+    )
+    if form.errors:
+        return await _page(request, reservation_id, errors=form.errors, status_code=422)
+    try:
+        await reservations.amend(desk(request), auth.current(request), reservation_id, amendment)
+    except Refused as error:
+        refusals = error.parameters["refusals"]
+        return await _page(request, reservation_id, refusals=refusals, status_code=409)
+    return rendering.go(f"/my/reservations/{reservation_id}")
+
+
 async def _page(
     request: Request[Any, Any, Any],
     reservation_id: UUID,
     *,
     refusals: list[dict[str, Any]] | None = None,
+    errors: dict[str, str] | None = None,
     status_code: int = 200,
 ) -> Response[str]:
     actor = auth.current(request)
     known = await records.get(actor.holder_id, reservation_id)
     if known is None:
         return await _undecided(request, reservation_id)
-    context = {"shown": _shown(known, clock.now()), "refusals": refusals or []}
+    context = {
+        "shown": _shown(known, clock.now()),
+        "refusals": refusals or [],
+        "errors": errors or {},
+    }
     return await rendering.page(request, "reservation.html", context, status_code=status_code)
 
 

@@ -30,6 +30,7 @@ router = Router(
         reservations.index,
         reservations.show,
         reservations.cancel,
+        reservations.change_seats,
         calendar.show,
         calendar.code,
         calendar.rotate,

@@ -20,7 +20,7 @@ from openyard_platform.store.slots import Search, Slot
 from openyard_platform.web import auth, problems
 from openyard_platform.web.pages import forms, rendering
 from openyard_platform.web.pages.forms import Form
-from openyard_platform.web.reservations import desk
+from openyard_platform.web.reservations import Alternative, desk, ways_out
 from openyard_platform.web.slots import SlotOut, load, present
 
 _OTHERS = 4
@@ -66,7 +66,8 @@ async def reserve(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> R
         )
     except Refused as error:
         refusals = error.parameters["refusals"]
-        return await _page(request, slot, form=form, refusals=refusals, status_code=409)
+        ways = await ways_out(request, error, slot.id, wish.seats, auth.current(request).audiences)
+        return await _page(request, slot, form=form, refusals=refusals, ways=ways, status_code=409)
     except (Invalid, Conflict, Unavailable) as error:
         # Whatever it was, the form stays as it was filled in.
         told = problems.tell(error)
@@ -98,12 +99,13 @@ def _wish(slot: Slot, form: Form) -> Wish | None:
     return None if form.errors else wish
 
 
-async def _page(
+async def _page(  # noqa: PLR0913 - all that can stand on it
     request: Request[Any, Any, Any],
     slot: Slot,
     *,
     form: Form | None = None,
     refusals: list[dict[str, Any]] | None = None,
+    ways: list[Alternative] | None = None,
     status_code: int = 200,
 ) -> Response[str]:
     now = clock.now()
@@ -123,6 +125,7 @@ async def _page(
             "booking": await _booking(actor, shown, form) if actor and not done else None,
             "errors": {} if form is None else form.errors,
             "refusals": refusals or [],
+            "ways": ways or [],
             "others": await _others(slot),
         },
         status_code=status_code,
