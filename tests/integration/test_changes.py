@@ -194,3 +194,12 @@ async def test_reserve_change_and_cancel_of_one_batch_see_each_other(desk: Desk)
     outcomes = await desk.decide(made, change(made, seats=4), change(made, seats=4), cancel(made))
     assert [one.status for one in outcomes] == ["confirmed"] * 3 + ["cancelled"]
     assert await seats_of(slot) == (0, 0)
+
+
+async def test_no_named_child_is_left_without_a_seat(desk: Desk):
+    slot = await opened(desk)
+    children = (ids.new(), ids.new())
+    made = reserve(slot, 3, parties=children)
+    await desk.decide(made)
+    assert codes(await decided(desk, change(made, seats=1))) == ["seats_below_children"]
+    assert (await decided(desk, change(made, seats=2))).status == "confirmed"

@@ -34,6 +34,9 @@ def change(  # noqa: PLR0911 - one for each thing that ends it early
         return _refused(asked, reservation, at, [{"code": "another_venue"}])
     if (target.id, seats, adults) == (slot.id, reservation.seats, reservation.adults):
         return outcome_of(asked.id, reservation)
+    if seats < len(reservation.party_nos):
+        # Each of the named children needs a seat.
+        return _refused(asked, reservation, at, [{"code": "seats_below_children"}])
     if target.id == slot.id:
         refusals = _against_resizing(slot, reservation, seats, adults, at)
     else:
