@@ -79,6 +79,12 @@ async def own_feeds(actor: Actor, *, secret_key: str, base_url: str) -> list[Own
     ]
 
 
+async def is_revoked(account_id: UUID, owner_id: UUID) -> bool:
+    """Whether there was a link, and none is left."""
+    given = await records.was_given(account_id, owner_id, 0)
+    return given and await records.live_link(account_id, owner_id) is None
+
+
 async def address(
     account_id: UUID, owner_id: UUID, *, secret_key: str, base_url: str, now: dt.datetime
 ) -> FeedAddress:

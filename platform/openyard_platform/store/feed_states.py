@@ -64,6 +64,18 @@ async def of_space(space_id: UUID) -> PublicState | None:
     )
 
 
+async def spaces_of(venue_key: str) -> list[UUID]:
+    """A venue's spaces by their names."""
+    rows = await engine.fetch(
+        """
+        SELECT p.id FROM space p JOIN organisation o ON o.id = p.organisation_id
+        WHERE o.key = $1 ORDER BY p.name, p.id
+        """,
+        venue_key,
+    )
+    return [row["id"] for row in rows]
+
+
 async def of_district(key: str, feed_id: UUID, made_at: dt.datetime) -> PublicState | None:
     """One of the district's feeds. ``made_at``: what an empty one says of its last change."""
     return await _public(

@@ -1,4 +1,4 @@
-"""My calendar link: the secret address, a code to scan, and how each client takes it."""
+"""My calendars: the secret address of each, a code to scan, and how each client takes it."""
 
 import io
 from typing import Any
@@ -9,20 +9,31 @@ from litestar import Request, Response, get, post
 from openyard_platform import clock
 from openyard_platform.actions import feed_links
 from openyard_platform.actions.feed_links import FeedAddress
+from openyard_platform.domain.errors import NotFound
+from openyard_platform.domain.feed_kinds import PrivateFeed
 from openyard_platform.web import auth
 from openyard_platform.web.pages import rendering
 
+Call = Request[Any, Any, Any]
+
 
 @get("/my/calendar", opt=auth.LOGGED_IN)
-async def show(request: Request[Any, Any, Any]) -> Response[str]:
-    address = await _address(request)
-    return await rendering.page(request, "calendar.html", {"address": address})
+async def show(request: Call) -> Response[str]:
+    actor = auth.current(request)
+    feeds = await feed_links.choices(actor)
+    feed = await _chosen(request)
+    address = await _address(request, feed)
+    return await rendering.page(
+        request, "calendar.html", {"feeds": feeds, "feed": feed, "address": address}
+    )
 
 
 @get("/my/calendar.svg", opt=auth.LOGGED_IN, media_type="image/svg+xml")
-async def code(request: Request[Any, Any, Any]) -> Response[bytes]:
+async def code(request: Call) -> Response[bytes]:
     """The address as a QR code, drawn anew each time: it is a secret and stays out of caches."""
-    address = await _address(request)
+    address = await _address(request, await _chosen(request))
+    if address is None:
+        raise NotFound("这个日历的地址已停用。", code="feed_unknown")
     picture = io.BytesIO()
     segno.make(address.webcal_url, error="m", micro=False).save(
         picture, kind="svg", border=2, scale=4, dark="#16241f", light="#ffffff", svgclass=None
@@ -33,26 +44,43 @@ async def code(request: Request[Any, Any, Any]) -> Response[bytes]:
 
 
 @post("/my/calendar/rotate", status_code=200, opt=auth.LOGGED_IN)
-async def rotate(request: Request[Any, Any, Any]) -> Response[Any]:
+async def rotate(request: Call) -> Response[Any]:
     """Another address; the old one stops working at once."""
-    actor = auth.current(request)
+    actor, feed = auth.current(request), await _chosen(request)
     settings = request.app.state.settings
     await feed_links.rotate(
         actor.account_id,
-        actor.holder_id,
+        feed.owner_id,
         secret_key=settings.secret_key,
         base_url=settings.base_url,
         now=clock.now(),
     )
-    return rendering.go("/my/calendar")
+    return rendering.go(f"/my/calendar?feed={feed.key}")
 
 
-async def _address(request: Request[Any, Any, Any]) -> FeedAddress:
+@post("/my/calendar/revoke", status_code=200, opt=auth.LOGGED_IN)
+async def revoke(request: Call) -> Response[Any]:
+    """No address any more, until somebody asks for one."""
+    actor, feed = auth.current(request), await _chosen(request)
+    await feed_links.revoke(actor.account_id, feed.owner_id, clock.now())
+    return rendering.go(f"/my/calendar?feed={feed.key}")
+
+
+async def _chosen(request: Call) -> PrivateFeed:
+    """The calendar in the address; without one, the likeliest."""
     actor = auth.current(request)
-    settings = request.app.state.settings
+    key = request.query_params.get("feed")
+    return await feed_links.chosen(actor, key) if key else (await feed_links.choices(actor))[0]
+
+
+async def _address(request: Call, feed: PrivateFeed) -> FeedAddress | None:
+    """None: it was revoked. Who did so gets another one only when asking for it."""
+    account_id, settings = auth.current(request).account_id, request.app.state.settings
+    if await feed_links.is_revoked(account_id, feed.owner_id):
+        return None
     return await feed_links.address(
-        actor.account_id,
-        actor.holder_id,
+        account_id,
+        feed.owner_id,
         secret_key=settings.secret_key,
         base_url=settings.base_url,
         now=clock.now(),
