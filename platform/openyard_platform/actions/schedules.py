@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from openyard_calendars import opening
+from openyard_calendars.day_kinds import DayKinds
 from openyard_calendars.opening import Expansion
 from openyard_events import form
 from openyard_platform import ids
@@ -30,6 +31,7 @@ _DAY = dt.timedelta(days=1)
 class Outlook(Struct, frozen=True, kw_only=True):
     """What a schedule stands for, what is in its way, and what it would change."""
 
+    days: DayKinds
     expansion: Expansion
     conflicts: list[schedule_slots.Conflict]
     changes: Changes
@@ -143,7 +145,7 @@ async def outlook(schedule: Schedule, now: dt.datetime, *, first: dt.date) -> Ou
         expansion = opening.expand(schedules.opening_of(plan), days, first=first)
         met = schedule_slots.conflicts(expansion.slots, around.leaves, around.others)
         changes = schedule_slots.reconcile(schedule, expansion.slots, around, window)
-        return Outlook(expansion=expansion, conflicts=met, changes=changes)
+        return Outlook(days=days, expansion=expansion, conflicts=met, changes=changes)
 
     return await asyncio.to_thread(reckon)
 

@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from openyard_platform.domain.slots import Space
+from openyard_platform.store import engine
 
 
 async def of_venues(connection: Any, venue_ids: Collection[UUID]) -> dict[tuple[UUID, str], Space]:
@@ -23,6 +24,14 @@ async def of_venues(connection: Any, venue_ids: Collection[UUID]) -> dict[tuple[
         )
         for row in rows
     }
+
+
+async def named(venue_id: UUID) -> dict[str, str]:
+    """The names of a venue's spaces by their keys, in the order they were made."""
+    rows = await engine.fetch(
+        "SELECT key, name FROM space WHERE organisation_id = $1 ORDER BY no", venue_id
+    )
+    return {row["key"]: row["name"] for row in rows}
 
 
 def _leaves(row: Any, children: dict[UUID, list[Any]]) -> list[int]:

@@ -15,6 +15,7 @@ from openyard_platform.web.pages import (
     notifications,
     rendering,
     reservations,
+    schedules,
     slot,
 )
 
@@ -50,6 +51,12 @@ router = Router(
         accounts.signup,
         accounts.verify,
         accounts.mine,
+        schedules.index,
+        schedules.blank,
+        schedules.add,
+        schedules.show,
+        schedules.change,
+        schedules.end,
         family.index,
         family.add,
         family.remove,
