@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from openyard_events import bus
 from openyard_events.contracts import SlotKind
+from openyard_events.reader import Delivered, OrderedReader
 from tests.acceptance.house import (
     Person,
     count,
@@ -131,6 +132,14 @@ async def test_venues_messages_read_again_from_the_first_have_no_new_effect(
     assert await everything(stack, lives) == before
 
 
+async def test_a_venue_stream_lost_and_filled_anew_has_no_new_effect(stack: Stack, lives: Lives):
+    before = await everything(stack, lives)
+
+    await fill_venue_anew(stack)
+
+    assert await everything(stack, lives) == before
+
+
 async def test_a_message_read_again_without_its_guards_has_a_second_effect(stack: Stack):
     """The negative control: neither the receipt nor the version is there for show."""
     slot = await fresh_slot(stack, capacity=3)
@@ -166,6 +175,32 @@ async def everything(stack: Stack, lives: Lives) -> dict[str, Any]:
         "mails": mails(stack),
         "feeds": await bodies(lives),
     }
+
+
+async def fill_venue_anew(stack: Stack) -> None:
+    """Delete the stream and publish all that stood in it, from the first message on."""
+    nc = await bus.connect(stack.nats_url, name="test")
+    js = nc.jetstream()
+    last = await last_of_venue(stack)
+    reader = OrderedReader(nc, "VENUE", None, 1)
+    await reader.start()
+    messages: list[Delivered] = []
+    while not messages or messages[-1].sequence < last:
+        messages += await reader.take(1_000, 1.0)
+    await reader.stop()
+    await js.delete_stream("VENUE")
+    await bus.ensure_streams(js, 4)
+    for message in messages:
+        await nc.publish(message.subject, message.data, headers=message.headers or None)
+    await bus.settle(nc)
+    created = await bus.stream_created(js, "VENUE")
+    await nc.close()
+    async with asyncio.timeout(60):
+        while True:
+            (position,) = await rows(stack, "SELECT * FROM reader WHERE name = 'intake'")
+            if (position["stream_created"], position["sequence"]) == (created, len(messages)):
+                return
+            await asyncio.sleep(0.1)
 
 
 async def read_venue_again(stack: Stack) -> None:
