@@ -189,6 +189,40 @@ async def test_staff_see_how_many_come_and_nobody_else_does(app, client, venue):
     assert (await client.get(address)).status_code == 410
 
 
+async def test_a_304_costs_one_statement_that_goes_by_indexes(app, client, venue, monkeypatch):
+    staff = await people.person(Role.VENUE, venue.id)
+    await venue.offer(venue.court, "羽毛球")
+    async with staff.client(app) as own:
+        link = (await own.post("/api/v1/feeds")).json()["url"]
+    addresses = [
+        of_space(venue.hall),
+        "/districts/liubei/calendar.ics",
+        "/districts/liubei/open-weekends.ics",
+        "/holidays.ics",
+        "/feeds/" + link.rpartition("/")[2],
+    ]
+    tags = [(await client.get(address)).headers["etag"] for address in addresses]
+    statements = []
+    fetch = engine.fetch
+
+    async def noted(sql, *arguments):
+        statements.append((sql, arguments))
+        return await fetch(sql, *arguments)
+
+    monkeypatch.setattr(engine, "fetch", noted)
+    for address, tag in zip(addresses, tags, strict=True):
+        answer = await client.get(address, headers={"If-None-Match": tag})
+        assert answer.status_code == 304
+    monkeypatch.undo()
+    assert len(statements) == len(addresses)
+    for sql, arguments in statements:
+        async with engine.transaction() as connection:
+            # Tables of a few rows are read whole unless that is made dear.
+            await connection.execute("SET LOCAL enable_seqscan = off")
+            plan = await connection.fetch(f"EXPLAIN {sql}", *arguments)
+        assert not any("Seq Scan" in row[0] for row in plan), sql
+
+
 async def test_a_study_group_has_a_feed_of_its_own_beside_the_schools(app, client, venue):
     teacher = await people.person(Role.SCHOOL)
     async with teacher.client(app) as own:

@@ -7,6 +7,7 @@ from msgspec import Struct
 from openyard_infra.demo.districts import DISTRICTS, District
 from openyard_infra.demo.organisations import Organisation, offering, schools
 from openyard_infra.demo.stable import number, stable_id
+from openyard_platform.domain import feed_kinds
 from openyard_platform.domain.people import Role
 
 FAMILIES = 420
@@ -58,6 +59,13 @@ class Account(Struct, frozen=True, kw_only=True):
         if self.role is Role.SCHOOL and self.organisation is not None:
             return self.organisation.id
         return self.id
+
+    @property
+    def feed_id(self) -> UUID:
+        """The calendar whose link it gets first: staff of a venue see its slots."""
+        if self.role is Role.VENUE and self.organisation is not None:
+            return feed_kinds.staff_id(self.organisation.id)
+        return self.holder_id
 
 
 def accounts(seed: int, city: tuple[Organisation, ...]) -> tuple[Account, ...]:

@@ -26,7 +26,7 @@ def venues_for_ready(secret: str) -> list[dict[str, str | list[str]]]:
 
 
 def _account(account: Account, secret: str, secret_key: str, base_url: str) -> dict[str, str]:
-    feed = feeds.token(secret_key, account.id, account.holder_id, 1)
+    feed = feeds.token(secret_key, account.id, account.feed_id, 1)
     entry = {
         "login": account.login,
         "password": credentials.password(secret),

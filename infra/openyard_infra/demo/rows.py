@@ -114,9 +114,9 @@ async def _feed_links(connection: Any, city: City, keys: Keys, at: dt.datetime) 
     columns = "token_hash account_id owner_id generation created_at"
     records = (
         (
-            feeds.token_hash(feeds.token(keys.secret_key, each.id, each.holder_id, 1)),
+            feeds.token_hash(feeds.token(keys.secret_key, each.id, each.feed_id, 1)),
             each.id,
-            each.holder_id,
+            each.feed_id,
             1,
             at,
         )

@@ -56,10 +56,14 @@ async def choices(actor: Actor) -> list[PrivateFeed]:
     return feed_kinds.choices(actor, venue, groups)
 
 
-async def chosen(actor: Actor, key: str) -> PrivateFeed:
-    """Raises NotFound: there is no such feed, or it is not this account's."""
+async def chosen(actor: Actor, key: str | None) -> PrivateFeed:
+    """One of the account's feeds; without a key the likeliest.
+
+    Raises:
+        NotFound: there is no such feed, or it is not this account's.
+    """
     for feed in await choices(actor):
-        if feed.key == key:
+        if key in (None, feed.key):
             return feed
     raise NotFound("没有这个日历。", code="feed_unknown")
 

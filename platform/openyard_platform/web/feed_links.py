@@ -8,7 +8,6 @@ from litestar.params import FromQuery
 from openyard_platform import clock
 from openyard_platform.actions import feed_links
 from openyard_platform.actions.feed_links import FeedAddress, OwnFeed
-from openyard_platform.domain import feed_kinds
 from openyard_platform.web import auth
 
 Call = Request[Any, Any, Any]
@@ -24,8 +23,11 @@ async def show(request: Call) -> list[OwnFeed]:
 
 
 @post("/api/v1/feeds", operation_id="giveFeed", opt=auth.LOGGED_IN, status_code=201)
-async def give(request: Call, feed: FromQuery[str] = feed_kinds.OWN) -> FeedAddress:
-    """The secret link to a calendar, the same each time until it is rotated."""
+async def give(request: Call, feed: FromQuery[str | None] = None) -> FeedAddress:
+    """The secret link to a calendar, the same each time until it is rotated.
+
+    Without ``feed`` to the likeliest: one's own, for the staff of a venue that of its slots.
+    """
     actor, settings = auth.current(request), request.app.state.settings
     chosen = await feed_links.chosen(actor, feed)
     return await feed_links.address(
@@ -38,7 +40,7 @@ async def give(request: Call, feed: FromQuery[str] = feed_kinds.OWN) -> FeedAddr
 
 
 @post("/api/v1/feeds/rotate", operation_id="rotateFeed", opt=auth.LOGGED_IN, status_code=201)
-async def rotate(request: Call, feed: FromQuery[str] = feed_kinds.OWN) -> FeedAddress:
+async def rotate(request: Call, feed: FromQuery[str | None] = None) -> FeedAddress:
     """A new link; calendars that hold the old one are told that it is gone."""
     actor, settings = auth.current(request), request.app.state.settings
     chosen = await feed_links.chosen(actor, feed)
@@ -52,7 +54,7 @@ async def rotate(request: Call, feed: FromQuery[str] = feed_kinds.OWN) -> FeedAd
 
 
 @delete("/api/v1/feeds", operation_id="revokeFeed", opt=auth.LOGGED_IN, status_code=204)
-async def revoke(request: Call, feed: FromQuery[str] = feed_kinds.OWN) -> None:
+async def revoke(request: Call, feed: FromQuery[str | None] = None) -> None:
     actor = auth.current(request)
     chosen = await feed_links.chosen(actor, feed)
     await feed_links.revoke(actor.account_id, chosen.owner_id, clock.now())

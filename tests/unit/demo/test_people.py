@@ -7,6 +7,7 @@ import pytest
 from openyard_infra.demo import city
 from openyard_infra.demo.city import SEED, City
 from openyard_infra.demo.organisations import offering, schools
+from openyard_platform.domain import feed_kinds
 from openyard_platform.domain.people import Actor, Role
 
 TODAY = dt.date(2026, 11, 23)
@@ -81,3 +82,17 @@ def test_an_account_holds_its_reservations_as_the_platform_says(demo):
             organisation_id=each.organisation.id if each.organisation else None,
         )
         assert each.holder_id == actor.holder_id
+
+
+def test_the_link_an_account_gets_is_the_one_the_platform_gives_first(demo):
+    for each in demo.accounts:
+        organisation = each.organisation
+        actor = Actor(
+            account_id=each.id,
+            role=each.role,
+            display_name=each.name,
+            family_id=each.family_id,
+            organisation_id=organisation.id if organisation else None,
+        )
+        name = organisation.name if organisation and organisation.spaces else None
+        assert each.feed_id == feed_kinds.choices(actor, name, [])[0].owner_id

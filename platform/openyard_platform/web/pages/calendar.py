@@ -68,9 +68,8 @@ async def revoke(request: Call) -> Response[Any]:
 
 async def _chosen(request: Call) -> PrivateFeed:
     """The calendar in the address; without one, the likeliest."""
-    actor = auth.current(request)
-    key = request.query_params.get("feed")
-    return await feed_links.chosen(actor, key) if key else (await feed_links.choices(actor))[0]
+    key = request.query_params.get("feed") or None
+    return await feed_links.chosen(auth.current(request), key)
 
 
 async def _address(request: Call, feed: PrivateFeed) -> FeedAddress | None:
