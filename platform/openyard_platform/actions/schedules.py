@@ -20,7 +20,7 @@ from openyard_platform.domain.errors import Conflict, Invalid, NotFound, Stale
 from openyard_platform.domain.people import Actor
 from openyard_platform.domain.schedule_slots import Changes, Window
 from openyard_platform.domain.schedules import SHANGHAI, Plan, Schedule
-from openyard_platform.store import audit, calendar_days, engine, spaces
+from openyard_platform.store import audit, calendar_days, engine, spaces, terms
 from openyard_platform.store import schedule_slots as slots
 from openyard_platform.store import schedules as records
 
@@ -133,6 +133,7 @@ async def outlook(schedule: Schedule, now: dt.datetime, *, first: dt.date) -> Ou
     plan = schedule.plan
     today = dt.datetime.combine(now.astimezone(SHANGHAI).date(), dt.time(), SHANGHAI)
     days = await calendar_days.kinds(schedule.district, plan.starts_on, plan.ends_on)
+    known = await terms.calendar(schedule.district)
     around = await slots.around(
         *(schedule.venue_id, schedule.id),
         today=today,
@@ -142,7 +143,7 @@ async def outlook(schedule: Schedule, now: dt.datetime, *, first: dt.date) -> Ou
     window = Window(now, now + plan.horizon_weeks * 7 * _DAY)
 
     def reckon() -> Outlook:
-        expansion = opening.expand(schedules.opening_of(plan), days, first=first)
+        expansion = opening.expand(schedules.opening_of(plan), days, known, first=first)
         met = schedule_slots.conflicts(expansion.slots, around.leaves, around.others)
         changes = schedule_slots.reconcile(schedule, expansion.slots, around, window)
         return Outlook(days=days, expansion=expansion, conflicts=met, changes=changes)

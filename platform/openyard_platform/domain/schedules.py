@@ -34,6 +34,7 @@ class PlanException(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``from``, ``to``: the hours of a day. ``starts_on``, ``ends_on``: inclusive.
 
+    ``in_term_only``: shut outside of the district's terms, where it has stated any.
     ``touched``: what becomes of a slot with reservations that the schedule no longer has, or has
     at another time: ``keep`` leaves it as it is, ``change`` closes or moves it and tells everyone.
     ``horizon_weeks``: how far ahead its slots are published.
@@ -51,6 +52,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     capacity: Seats
     audiences: Annotated[list[Audience], Meta(min_length=1, max_length=5)]
     day_policy: DayPolicy = DayPolicy()
+    in_term_only: bool = False
     exceptions: Annotated[list[PlanException], Meta(max_length=500)] = []
     touched: Literal["keep", "change"] = "keep"
     horizon_weeks: Annotated[int, Meta(ge=1, le=52)] = 8
@@ -84,6 +86,7 @@ def opening_of(plan: Plan) -> OpeningSchedule:
         slot_minutes=plan.slot_minutes,
         gap_minutes=plan.gap_minutes,
         day_policy=plan.day_policy,
+        in_term_only=plan.in_term_only,
         exceptions=tuple(
             DayException(
                 date=one.date,

@@ -28,6 +28,7 @@ from openyard_platform.web import (
     signups,
     slots,
     study_groups,
+    terms,
     tokens,
     venues,
 )
@@ -51,6 +52,7 @@ ROUTES: list[ControllerRouterHandler] = [
     venues.router,
     schedules.router,
     calendar_days.router,
+    terms.router,
     reservations.router,
     feeds.router,
     feed_links.router,

@@ -53,6 +53,7 @@ def blank(today: dt.date) -> dict[str, Any]:
         "closed": "",
         "extra": "",
         "touched": "keep",
+        "in_term_only": False,
     }
 
 
@@ -65,6 +66,7 @@ def values_of(plan: Plan) -> dict[str, Any]:
         days = sorted(f"{one.date}" for one in plan.exceptions if one.kind == kind)
         values[kind] = "\n".join(days)
     return values | {
+        "in_term_only": plan.in_term_only,
         "spaces": document["spaces"],
         "audiences": document["audiences"],
         "weekdays": _weekdays(plan.rrule),
@@ -76,6 +78,7 @@ def sent(form: Form) -> dict[str, Any]:
     values: dict[str, Any] = {
         name: form.text(name) for name in (*_TEXTS, *_NUMBERS, *_POLICIES, *_DAYS)
     }
+    values["in_term_only"] = form.ticked("in_term_only")
     return values | {name: list(form.values.get(name, [])) for name in _LISTS}
 
 
@@ -86,6 +89,7 @@ def document(values: dict[str, Any], before: Plan | None) -> dict[str, Any]:
         text = values[name]
         found[name] = int(text) if text.isdecimal() and len(text) < len("1000000") else text
     found["day_policy"] = {name: values[name] for name in _POLICIES}
+    found["in_term_only"] = values["in_term_only"]
     found["rrule"] = _rule(values["weekdays"], before)
     found["exceptions"] = _exceptions(values, before)
     return found
