@@ -128,7 +128,7 @@ async def test_a_304_reads_no_event(client, venue, monkeypatch):
     await put(fragment(owner, "slot-1@openyard"))
     first = await client.get(f"/venues/{key}/calendar.ics")
 
-    async def forbidden(*_):
+    async def forbidden(*_, **__):
         raise AssertionError("an event was read")
 
     monkeypatch.setattr(records, "shown", forbidden)
@@ -384,10 +384,10 @@ async def test_a_body_is_made_once_for_many_who_ask_at_once(client, venue, monke
     read = records.shown
     times = []
 
-    async def counted(*arguments):
+    async def counted(*arguments, **named):
         times.append(1)
         await asyncio.sleep(0.05)
-        return await read(*arguments)
+        return await read(*arguments, **named)
 
     monkeypatch.setattr(records, "shown", counted)
     answers = await asyncio.gather(*(client.get(f"/venues/{key}/calendar.ics") for _ in range(20)))

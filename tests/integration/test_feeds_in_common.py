@@ -270,6 +270,23 @@ async def test_every_kind_of_public_feed_is_read_whole_by_other_peoples_programs
         assert LIBRARY is None or check(data) == (True, 0)
 
 
+async def test_what_a_school_has_reserved_is_not_in_the_public_feed_of_its_own_slots(app, client):
+    teacher = await people.person(Role.SCHOOL)
+    school = Venue(teacher.account.organisation_id)
+    await school.build()
+    await school.offer(school.hall, "校园开放")
+    elsewhere = Venue(await people.organisation("venue"))
+    await elsewhere.build()
+    slot_id = await elsewhere.offer(elsewhere.hall, "参观", kind="visit")
+    await _reserve(teacher.account, slot_id, ids.new())
+    await feeds.refresh(BASE_URL, NOW)
+    async with teacher.client(app) as own:
+        link = (await own.post("/api/v1/feeds")).json()["url"]
+    (row,) = await engine.fetch("SELECT key FROM organisation WHERE id = $1", school.id)
+    assert set(await read(client, f"/venues/{row['key']}/calendar.ics")) == {"校园开放"}
+    assert set(await read(client, "/feeds/" + link.rpartition("/")[2])) == {"参观"}
+
+
 async def _reserve(account, slot_id: UUID, group_id: UUID) -> None:
     async with engine.transaction():
         await parties.insert([group_id])

@@ -32,7 +32,7 @@ from openyard_platform.store.feed_states import PrivateState, PublicState
 from openyard_platform.store.feeds import Fragment
 
 # Part of every ETag: raise it when the same fragments are put together differently.
-_LAYOUT = 2
+_LAYOUT = 3
 # What an empty feed of a district says of its last change.
 _MADE_AT = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 # So many are rendered in one transaction while nothing else waits.
@@ -171,7 +171,9 @@ async def body(edition: Edition) -> bytes | None:
 
 
 async def _events(edition: Edition) -> tuple[int | None, list[_Event]]:
-    revision, rows = await records.shown(edition.feed_id, edition.window, feed.MAX_EVENTS)
+    revision, rows = await records.shown(
+        edition.feed_id, edition.window, feed.MAX_EVENTS, private=edition.head.private
+    )
     kept = rows[: len(feed.fitting(row.body for row in rows))]
     kept.sort(key=lambda row: (row.starts_at, row.uid))
     return revision, [_Event(row.changed_at, row.body) for row in kept]

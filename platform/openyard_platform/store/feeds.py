@@ -118,6 +118,7 @@ LEFT JOIN feed_state s ON s.owner_id = o.owner
 LEFT JOIN LATERAL (
     SELECT * FROM feed_fragment
     WHERE (owner_id = $1 OR (also_in <> '{}' AND also_in @> ARRAY[$1::uuid]))
+      AND NOT starts_with(uid, $7)
       AND ends_at >= $2 AND starts_at < $3
       AND (cancelled_at IS NULL OR cancelled_at >= $4)
     ORDER BY ends_at < $5, abs(extract(epoch FROM starts_at - $5)), uid
@@ -200,13 +201,17 @@ async def missing_reservations(since: dt.datetime) -> list[UUID]:
     return [row["id"] for row in rows]
 
 
-async def shown(feed_id: UUID, window: Window, limit: int) -> tuple[int | None, list[Fragment]]:
+async def shown(
+    feed_id: UUID, window: Window, limit: int, *, private: bool
+) -> tuple[int | None, list[Fragment]]:
     """The feed's revision and its events; when there are too many, the soonest.
 
     What is still to come goes before what is past, and of either the nearest to today. Both come
     from one statement: a body must not be kept under the revision before it.
     """
-    rows = await engine.fetch(_SHOWN, feed_id, *_bounds(window), limit)
+    # A school offers slots and holds reservations under one id: neither feed shows the other's.
+    without = SLOT_UID[0] if private else RESERVATION_UID[0]
+    rows = await engine.fetch(_SHOWN, feed_id, *_bounds(window), limit, without)
     fragments = [
         Fragment(**{name: row[name] for name in Fragment.__struct_fields__})
         for row in rows
