@@ -203,3 +203,55 @@ async def test_no_named_child_is_left_without_a_seat(desk: Desk):
     await desk.decide(made)
     assert codes(await decided(desk, change(made, seats=1))) == ["seats_below_children"]
     assert (await decided(desk, change(made, seats=2))).status == "confirmed"
+
+
+async def test_a_swap_obeys_the_new_slots_rules_and_the_old_ones_deadline(desk: Desk):
+    old = await opened(
+        desk, starts_at=SATURDAY, ends_at=SATURDAY + HOUR, cancel_until_hours=24, space="court-1"
+    )
+    schools = await opened(desk, audiences=["school"])
+    later = await opened(desk)
+    (made,) = await booked(desk, old, 1)
+    assert codes(await decided(desk, change(made, slot_id=schools))) == ["audience_not_allowed"]
+    late = await decided(desk, change(made, slot_id=later), at=SATURDAY - HOUR)
+    assert codes(late) == ["cancellation_closed"]
+    unknown = await decided(desk, change(made, slot_id=ids.new()))
+    assert unknown.status == "failed"
+
+
+async def test_a_swap_goes_neither_where_one_is_nor_where_one_is_busy(desk: Desk):
+    old = await opened(desk, space="court-1")
+    one = await opened(desk, space="court-1", starts_at=SATURDAY, ends_at=SATURDAY + HOUR)
+    busy = await opened(desk, space="court-2", starts_at=SATURDAY, ends_at=SATURDAY + HOUR)
+    party = ids.new()
+    made = reserve(old, party=party)
+    await desk.decide(made, reserve(one, party=party))
+    assert codes(await decided(desk, change(made, slot_id=one))) == ["already_reserved"]
+    assert codes(await decided(desk, change(made, slot_id=busy))) == ["overlaps_own_reservation"]
+
+
+async def test_a_waiting_party_may_swap_to_a_seat(desk: Desk):
+    full, other = await opened(desk, capacity=1), await opened(desk, capacity=1)
+    _, waiting = await booked(desk, full, 1, 1)
+    outcome = await decided(desk, change(waiting, slot_id=other))
+    assert (outcome.status, outcome.position) == ("confirmed", 1)
+    assert await seats_of(full) == await seats_of(other) == (1, 0)
+
+
+async def test_nobody_grows_beyond_the_whole_slot(desk: Desk):
+    slot = await opened(desk, capacity=2)
+    _, waiting = await booked(desk, slot, 2, 1)
+    assert codes(await decided(desk, change(waiting, seats=3))) == ["insufficient_capacity"]
+
+
+async def test_another_venues_slot_is_no_swap(desk: Desk):
+    slot, elsewhere = await opened(desk), await opened(desk)
+    (made,) = await booked(desk, slot, 1)
+    other = ids.new()
+    await engine.run_script(
+        f"""INSERT INTO organisation (id, key, name, kind, district_key)
+            VALUES ('{other}', 'v{other.hex[-12:]}', '馆', 'venue', 'chengzhong');
+            UPDATE slot SET venue_id = '{other}' WHERE id = '{elsewhere}';"""  # noqa: S608
+    )
+    outcome = await decided(desk, change(made, slot_id=elsewhere))
+    assert codes(outcome) == ["another_venue"]

@@ -111,7 +111,7 @@ async def desk(database_url: str):
         SELECT '{ids.new()}', '{venue_id}', 'court-2', '二号场', id FROM space
         WHERE organisation_id = '{venue_id}' AND key = 'hall';
         UPDATE partition SET expires_at = '-infinity', sequence = 0;
-        """
+        """  # noqa: S608
     )
     await partitions.ensure(1)
     lease, position = await partitions.take(0, "test", seconds=60, grace=0)
@@ -375,6 +375,72 @@ async def test_the_database_itself_refuses_to_oversell(desk):
     slot = await opened(desk, capacity=1)
     with pytest.raises(Exception, match="slot_not_oversold"):
         await engine.fetch("UPDATE slot SET taken = 2 WHERE id = $1", slot)
+
+
+async def test_a_repeated_message_of_an_earlier_batch_has_its_first_receipt(desk):
+    offer = desk.offer(external_id="twice")
+    withdrawal = desk.withdraw("twice", 5)
+    await desk.decide(offer, withdrawal)
+    outcomes = await desk.decide(offer, withdrawal)
+    assert [one.status for one in outcomes] == ["accepted", "accepted"]
+    row = await engine.fetch_one(
+        "SELECT status, version FROM slot WHERE id = $1", outcomes[0].slot_id
+    )
+    assert tuple(row) == ("withdrawn", 5)
+
+
+async def test_withdrawing_again_raises_the_version_and_an_old_one_nothing(desk):
+    slot = await opened(desk, external_id="again", version=2)
+    outcomes = await desk.decide(
+        desk.withdraw("again", 1), desk.withdraw("again", 3), desk.withdraw("again", 4)
+    )
+    assert [one.status for one in outcomes] == ["duplicate", "accepted", "accepted"]
+    row = await engine.fetch_one("SELECT status, version FROM slot WHERE id = $1", slot)
+    assert tuple(row) == ("withdrawn", 4)
+
+
+async def test_a_slot_in_an_unknown_space_is_refused(desk):
+    (outcome,) = await desk.decide(desk.offer(space="nowhere"))
+    assert (outcome.status, outcome.errors[0].code) == ("refused", "space_unknown")
+
+
+async def test_a_shift_may_be_moved_into_an_occupied_space(desk):
+    times = {"starts_at": SATURDAY, "ends_at": SATURDAY + HOUR}
+    await opened(desk, external_id="visit", space="hall", **times)
+    shift = await opened(desk, external_id="shift", kind="shift")
+    (moved,) = await desk.decide(
+        desk.offer(external_id="shift", version=2, kind="shift", space="hall", **times)
+    )
+    assert (moved.status, moved.slot_id) == ("accepted", shift)
+
+
+async def test_a_party_that_a_move_puts_in_two_places_decides_itself(desk):
+    early = {"starts_at": SATURDAY, "ends_at": SATURDAY + HOUR}
+    late = {"starts_at": SATURDAY + 2 * HOUR, "ends_at": SATURDAY + 3 * HOUR}
+    one = await opened(desk, external_id="one", space="court-1", **early)
+    other = await opened(desk, external_id="other", space="court-2", **late)
+    party = ids.new()
+    first, second = reserve(one, party=party), reserve(other, party=party)
+    await desk.decide(first, second)
+    await desk.decide(desk.offer(external_id="other", version=2, space="court-2", **early))
+    rows = await engine.fetch(
+        "SELECT isempty(during) AS suspended FROM party_occupancy WHERE reservation_id = $1",
+        second.id,
+    )
+    assert [row["suspended"] for row in rows] == [True]
+    # Flagged, it may be given back at any time without a strike.
+    (gone,) = await desk.decide(cancel(second), at=SATURDAY + HOUR)
+    assert gone.status == "cancelled"
+
+
+async def test_what_has_begun_cannot_be_given_back(desk):
+    slot = await opened(desk, starts_at=SATURDAY, ends_at=SATURDAY + HOUR)
+    made = reserve(slot)
+    await desk.decide(made)
+    (late,) = await desk.decide(cancel(made), at=SATURDAY)
+    assert codes(late) == ["slot_started"]
+    (newcomer,) = await desk.decide(reserve(slot), at=SATURDAY)
+    assert codes(newcomer) == ["slot_started"]
 
 
 HOUR = dt.timedelta(hours=1)

@@ -8,7 +8,7 @@ import pytest
 from nats.js.api import DiscardPolicy, StreamConfig
 
 from openyard_events import bus, commands, subjects
-from openyard_events.commands import Cancel, Outcome, Replies
+from openyard_events.commands import Cancel, Outcome, Replies, Reserve
 from openyard_events.gathering import Gatherer, NotConnected, StreamRefused
 
 
@@ -133,3 +133,69 @@ async def test_without_a_connection_nothing_is_sent(nats, line):
     with pytest.raises(NotConnected):
         gatherer.submit(0, command())
     assert await batches(line[1]) == []
+
+
+async def test_a_message_never_grows_beyond_its_bytes(line, gatherer):
+    asked = [command() for _ in range(3)]
+    wordy = [
+        Reserve(
+            id=uuid.uuid4(),
+            slot_id=asked[0].id,
+            account_id=asked[0].id,
+            holder_id=asked[0].id,
+            parties=(asked[0].id,),
+            audiences=("family",),
+            seats=1,
+            note="长" * 9000,
+        )
+        for _ in range(8)
+    ]
+    for one in wordy:
+        gatherer.submit(0, one)
+    found = await stored(line[1], 8)
+    assert len(found) > 1
+    assert all(len(commands.encode(batch)) <= commands.MAX_BYTES for batch in found)
+    assert [one for batch in found for one in batch.commands] == wordy
+
+
+async def test_a_lost_acknowledgement_is_asked_for_again_and_nothing_is_stored_twice(line):
+    nc, js = line
+
+    class Lossy:
+        """The stream's context, whose first acknowledgement gets lost on the way."""
+
+        lost = 0
+
+        async def publish(self, *args, **kwargs):
+            ack = await js.publish(*args, **kwargs)
+            if not self.lost:
+                self.lost += 1
+                raise TimeoutError
+            return ack
+
+    gatherer = Gatherer(nc, Lossy(), f"lossy-{uuid.uuid4().hex[:8]}", 1)
+    await gatherer.start()
+    asked = command()
+    future = gatherer.submit(0, asked)
+    await asyncio.sleep(0.4)
+    assert not future.done()
+    assert [batch.commands for batch in await batches(js)] == [[asked]]
+    await gatherer.stop()
+    assert future.cancelled()
+
+
+async def test_the_length_of_the_line_is_told(line, gatherer):
+    asked = [command() for _ in range(6)]
+    for one in asked:
+        gatherer.submit(0, one)
+    (batch,) = await stored(line[1], 6)
+    last = command()
+    gatherer.submit(0, last)
+    await stored(line[1], 7)
+    await asyncio.sleep(0.05)
+    assert gatherer.queue_ahead(last.id) >= 1
+    replies = Replies(partition=0, sequence=1, outcomes=[])
+    await line[0].publish(subjects.reply(batch.reply_to), commands.encode(replies))
+    await asyncio.sleep(0.05)
+    assert gatherer.queue_ahead(last.id) == 0
+    assert gatherer.queue_ahead(uuid.uuid4()) == 0
