@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 
 import httpx
+import msgspec
 import pytest
 
 from openyard_calendars import day_kinds
@@ -375,6 +376,35 @@ async def test_the_job_works_on_what_is_due_by_itself(staff, room, settings):
     await running
 
     assert list(await slots(room)) == [f"{tomorrow:%m-%d}"]
+
+
+async def test_what_gets_no_answer_is_published_a_minute_later(staff, room, publisher, app):
+    tomorrow = clock.now().astimezone(clock.SHANGHAI).date() + dt.timedelta(days=1)
+    last = tomorrow + dt.timedelta(days=13)
+    policy = {"adjusted_workday": "as_rule"}
+    await stated(staff, room, starts_on=f"{tomorrow}", ends_on=f"{last}", day_policy=policy)
+    # Its patience is over before anything is sent.
+    hasty = SlotPublisher(app.state.nats, patience=0.0, now=clock.now)
+
+    assert await schedule_slots.work(hasty, clock.now)
+    claim = await engine.fetch_one("SELECT due_at, claimed_until FROM opening_schedule")
+    assert await slots(room) == {}
+
+    wait = claim["due_at"] - clock.now()
+    assert dt.timedelta(seconds=50) < wait <= dt.timedelta(minutes=1)
+    await worked(publisher, clock.now() + dt.timedelta(minutes=1))
+    assert len(await slots(room)) == 4
+
+
+async def test_the_job_waits_for_a_bus_that_is_not_there(settings, caplog):
+    nowhere = msgspec.structs.replace(settings, nats_url="nats://127.0.0.1:1")
+    stop = asyncio.Event()
+    running = asyncio.create_task(job.serve(nowhere, stop))
+
+    while "Schedules wait" not in caplog.text:  # noqa: ASYNC110
+        await asyncio.sleep(0.05)
+    stop.set()
+    await running
 
 
 @pytest.mark.parametrize(

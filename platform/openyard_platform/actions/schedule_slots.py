@@ -62,13 +62,18 @@ async def materialise(publisher: SlotPublisher, schedule: Schedule, now: dt.date
 async def _publish(publisher: SlotPublisher, key: str, changes: Changes) -> list[Receipt | None]:
     """First what makes room, then what moves, each day in its order, then what comes in."""
     room = asyncio.Semaphore(_AT_ONCE)
+    lost = asyncio.Event()
 
     async def one(slot: SlotOffered | SlotWithdrawn, *, changed: bool = True) -> Receipt | None:
         async with room:
+            # Where one got no answer, the others would each wait as long for none.
+            if lost.is_set():
+                return None
             try:
                 return await publisher.publish(key, slot, changed=changed)
             except PublishingFailed as error:
                 _log.warning("%s: %s", key, error)
+                lost.set()
                 return None
 
     async def in_turn(moves: Sequence[Move]) -> list[Receipt | None]:
