@@ -102,7 +102,8 @@ async def finish(claimed: Claimed, due_at: dt.datetime | None) -> None:
     await engine.fetch(
         """UPDATE opening_schedule
            SET claimed_until = '-infinity',
-               due_at = CASE WHEN due_at = $2 THEN coalesce($3, timestamptz 'infinity') ELSE due_at END
+               due_at = CASE WHEN due_at = $2 THEN coalesce($3, timestamptz 'infinity')
+                             ELSE due_at END
            WHERE id = $1""",
         *(claimed.schedule.id, claimed.due_at, due_at),
     )
