@@ -3,11 +3,9 @@
 import logging
 import sys
 
-import structlog
-
 
 def configure(role: str) -> None:
-    """Send the standard library's and structlog's lines the same way."""
+    """Every line says when, which role, how bad, and where it comes from."""
     logging.basicConfig(
         stream=sys.stderr,
         level=logging.INFO,
@@ -16,14 +14,3 @@ def configure(role: str) -> None:
     )
     for chatty in ("nats", "httpx", "asyncio"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.processors.format_exc_info,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.processors.KeyValueRenderer(key_order=["event"]),
-        ],
-        wrapper_class=structlog.stdlib.BoundLogger,
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        cache_logger_on_first_use=True,
-    )

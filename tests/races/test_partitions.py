@@ -61,7 +61,7 @@ async def test_nobody_is_in_two_places_though_two_partitions_decide(desk: Desk, 
 async def test_locked_in_any_order_they_would_wait_for_each_other_for_ever(
     desk: Desk, other: Desk, monkeypatch: pytest.MonkeyPatch
 ):
-    ordered = deciding._lock_parties
+    ordered = deciding._lock_parties  # noqa: SLF001
 
     parties = [ids.new() for _ in range(20)]
     await engine.fetch("INSERT INTO party (ref) SELECT unnest($1::uuid[])", parties)
