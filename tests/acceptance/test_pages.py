@@ -193,6 +193,23 @@ def test_no_page_scrolls_sideways_or_breaks_its_policy(
     assert phone.complaints == []
 
 
+def test_staff_of_a_venue_look_at_their_months_on_a_phone(stack: Stack, phone: Tab):
+    staff = Person(stack, stack.accounts("venue")[0]).log_in()
+    phone.log_in(stack.url, staff.cookie)
+    for path in ("/my/schedules", "/my/schedules/new"):
+        phone.go(stack.url + path)
+        assert (phone.run(_LOOKS), _nameless(phone)) == ([], []), path
+
+    phone.run("document.querySelector('[name=spaces]').click()")
+    phone.run("document.querySelector('[value=preview]').click()")
+    phone.wait("document.querySelector('table.month') !== null")
+
+    assert (phone.run(_LOOKS), _nameless(phone)) == ([], [])
+    assert phone.complaints == []
+    staff.web.close()
+    staff.api.close()
+
+
 def test_a_mother_books_with_her_thumb(
     stack: Stack, mother: Person, slot: dict[str, Any], phone: Tab
 ):
