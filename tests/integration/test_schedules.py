@@ -338,6 +338,21 @@ async def test_another_slot_in_the_space_is_shown_as_a_conflict_and_not_fought(
     assert await engine.fetch("SELECT id FROM receipt WHERE status = 'refused'") == refused
 
 
+async def test_what_another_schedule_will_publish_one_day_is_a_conflict_already(staff, room):
+    made = await stated(staff, room, starts_on="2031-03-01", ends_on="2031-03-31")
+    later = body(room, starts_on="2031-03-15", ends_on="2031-04-30", to="10:00")
+
+    as_new = (await staff.post(f"{URL}/preview", json=later)).json()
+    instead = (await staff.post(f"{URL}/preview", params={"replaces": made}, json=later)).json()
+
+    days = [one["slot"]["starts_at"][:10] for one in as_new["conflicts"]]
+    assert days == [f"2031-03-{day}" for day in (15, 16, 22, 23, 29, 30)]
+    assert as_new["conflicts"][0]["other"]["external_id"] == (
+        f"schedule:{made}:2031-03-15:{room}:1"
+    )
+    assert instead["conflicts"] == []
+
+
 async def test_when_a_year_is_loaded_its_provisional_slots_follow_the_notice(
     staff, room, publisher
 ):

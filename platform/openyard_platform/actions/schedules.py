@@ -125,11 +125,23 @@ async def preview(
     if replaces is not None:
         before = await look(actor, key, replaces)
         draft = msgspec.structs.replace(draft, id=before.id, revision=before.revision + 1)
-    return await outlook(draft, now, first=plan.starts_on)
+    return await survey(draft, now)
 
 
-async def outlook(schedule: Schedule, now: dt.datetime, *, first: dt.date) -> Outlook:
-    """What the schedule wants from ``first`` on, against what stands in the database."""
+async def survey(schedule: Schedule, now: dt.datetime) -> Outlook:
+    """All of the schedule, against what is live and what the venue's others will publish."""
+    known = await records.of_venue(schedule.venue_id)
+    rivals = [one for one in known if one.id != schedule.id]
+    return await outlook(schedule, now, first=schedule.plan.starts_on, rivals=rivals)
+
+
+async def outlook(
+    schedule: Schedule, now: dt.datetime, *, first: dt.date, rivals: Sequence[Schedule] = ()
+) -> Outlook:
+    """What the schedule wants from ``first`` on, against what stands in the database.
+
+    ``rivals``: other schedules, whose slots beyond their horizon count as if they were there.
+    """
     plan = schedule.plan
     today = dt.datetime.combine(now.astimezone(SHANGHAI).date(), dt.time(), SHANGHAI)
     days = await calendar_days.kinds(schedule.district, plan.starts_on, plan.ends_on)
@@ -140,11 +152,20 @@ async def outlook(schedule: Schedule, now: dt.datetime, *, first: dt.date) -> Ou
         first=dt.datetime.combine(first, dt.time(), SHANGHAI),
         last=dt.datetime.combine(plan.ends_on + _DAY, dt.time(), SHANGHAI),
     )
-    window = Window(now, now + plan.horizon_weeks * 7 * _DAY)
+    window = Window(now, _horizon(schedule, now))
 
     def reckon() -> Outlook:
         expansion = opening.expand(schedules.opening_of(plan), days, known, first=first)
-        met = schedule_slots.conflicts(expansion.slots, around.leaves, around.others)
+        later = [
+            schedule_slots.foreseen(rival, slot, around.leaves)
+            for rival in rivals
+            for slot in opening.expand(
+                schedules.opening_of(rival.plan), days, known, first=first
+            ).slots
+            if slot.starts_at >= _horizon(rival, now)
+        ]
+        others = [*around.others, *later]
+        met = schedule_slots.conflicts(expansion.slots, around.leaves, others)
         changes = schedule_slots.reconcile(schedule, expansion.slots, around, window)
         return Outlook(days=days, expansion=expansion, conflicts=met, changes=changes)
 
@@ -182,6 +203,10 @@ async def _restate(
         if not written:
             raise _stale(before.revision)
         await audit.record(now, actor.account_id, action, before.id, revision=before.revision + 1)
+
+
+def _horizon(schedule: Schedule, now: dt.datetime) -> dt.datetime:
+    return now + schedule.plan.horizon_weeks * 7 * _DAY
 
 
 def _stale(revision: int) -> Stale:

@@ -104,6 +104,28 @@ def conflicts(
     return found
 
 
+def foreseen(
+    schedule: Schedule, slot: PlannedSlot, leaves: Mapping[str, tuple[int, ...]]
+) -> LiveSlot:
+    """A slot that a schedule will publish one day, as if it had."""
+    title, description, capacity, audiences = _words(schedule, slot, None)
+    return LiveSlot(
+        external_id=external_id(schedule.id, slot.key),
+        version=0,
+        is_open=True,
+        reason=None,
+        title=title,
+        description=description,
+        starts_at=slot.starts_at,
+        ends_at=slot.ends_at,
+        capacity=capacity,
+        audiences=list(audiences),
+        taken=0,
+        waiting=0,
+        leaves=leaves[slot.space],
+    )
+
+
 def reconcile(
     schedule: Schedule, planned: Iterable[PlannedSlot], around: Around, window: Window
 ) -> Changes:

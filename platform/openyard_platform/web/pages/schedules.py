@@ -44,7 +44,7 @@ async def add(request: Call) -> Response[Any]:
 async def show(schedule_id: FromPath[UUID], request: Call) -> Response[str]:
     actor = auth.current(request)
     found = await schedules.look(actor, _key(actor), schedule_id)
-    seen = await schedules.outlook(found, clock.now(), first=found.plan.starts_on)
+    seen = await schedules.survey(found, clock.now())
     return await _page(request, found, schedule_forms.values_of(found.plan), {"seen": seen})
 
 
