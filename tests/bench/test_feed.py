@@ -21,6 +21,7 @@ def test_a_feed_is_measured_beside_a_library_and_a_static_file():
         assert one["rate"] > 0
         assert 0 < one["p50_ms"] <= one["p99_ms"]
     assert set(result["ratios"]) >= {"ours_to_library", "ours_to_static"}
+    assert set(result["freshness"]) == {"decisions_per_second", "p50_ms", "p99_ms", "looked"}
     assert result["bytes_gzip"] < result["bytes"]
     # The rates are a quiet machine's to tell, but a rendering is never as quick as a stored one.
     assert result["ratios"]["ours_to_library"] > 5

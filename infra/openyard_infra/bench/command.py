@@ -102,8 +102,10 @@ def _feed_table(result: dict[str, Any]) -> Table:
         table.add_column(column, justify="left" if column == "way" else "right")
     for way, one in result["runs"].items():
         table.add_row(way, f"{one['rate']:.1f}", f"{one['p50_ms']:.1f}", f"{one['p99_ms']:.1f}")
-    ratios = result["ratios"]
+    ratios, fresh = result["ratios"], result["freshness"]
     table.caption = (
-        f"ours / library {ratios['ours_to_library']}, ours / static {ratios['ours_to_static']}"
+        f"ours / library {ratios['ours_to_library']}, ours / static {ratios['ours_to_static']}; at "
+        f"{fresh['decisions_per_second']:.0f} decisions/s one is in its calendar after "
+        f"{fresh['p50_ms']:.0f} ms, p99 {fresh['p99_ms']:.0f} ms"
     )
     return table

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 import asyncpg
 from msgspec import Struct
 
-from openyard_infra.bench import driving, seed, stack
+from openyard_infra.bench import driving, freshness, seed, stack
 from openyard_infra.bench.client import Plan, Summary
 from openyard_infra.bench.feed_routes import FILE
 from openyard_infra.bench.run import Options, Say
@@ -49,7 +49,17 @@ async def run(options: Options, say: Say) -> list[dict[str, Any]]:
                     measured[name].append(summary)
                     say(f"{count} connections, {name}: {summary.rate:.1f}/s")
             results.append(_result(count, options.workers, size, zipped, measured))
-    return results
+        fresh = await _freshness(ready, options.seconds)
+        say(f"a decision is in its calendar after {fresh['p99_ms']} ms (p99)")
+    return [{**result, "freshness": fresh} for result in results]
+
+
+async def _freshness(ready: dict[str, Any], seconds: float) -> dict[str, Any]:
+    connection = await stack.database(ready["database_url"])
+    try:
+        return await freshness.measure(ready, connection, seconds)
+    finally:
+        await connection.close()
 
 
 async def _seed(ready: dict[str, Any]) -> str:

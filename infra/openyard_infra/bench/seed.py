@@ -56,7 +56,8 @@ async def venues(connection: asyncpg.Connection, count: int) -> list[tuple[UUID,
         "INSERT INTO district VALUES ('bench', '测试', 99) ON CONFLICT DO NOTHING"
     )
     made = []
-    for number in range(count):
+    known = await connection.fetchval("SELECT count(*) FROM organisation")
+    for number in range(known, known + count):
         venue, space = ids.new(), ids.new()
         await connection.execute(
             """INSERT INTO organisation (id, key, name, kind, district_key)
