@@ -188,6 +188,15 @@ def test_what_another_slot_takes_is_not_published():
     assert changes.added == []
 
 
+def test_what_a_schedule_will_publish_can_be_met_like_a_slot_that_is_there():
+    planned = opening.expand(schedules.opening_of(schedule().plan), DayKinds()).slots
+    foreseen = [schedule_slots.foreseen(schedule(), slot, LEAVES) for slot in planned]
+
+    met = schedule_slots.conflicts(planned[:2], LEAVES, foreseen)
+
+    assert [one.other for one in met] == foreseen[:2]
+
+
 @pytest.mark.parametrize(("now", "then"), [(at(1), at(2)), (at(2), at(26)), (at(23), at(26))])
 def test_a_schedule_is_looked_at_again_at_two_in_the_night(now, then):
     assert schedules.next_night(now.astimezone(dt.UTC)) == then

@@ -136,63 +136,52 @@ def reconcile(
         for slot in planned
         if slot.starts_at > window.now and not schedule.ended
     }
-    changes = Changes()
-    for one in around.own:
-        if one.is_open and one.starts_at > window.now:
-            _drop(schedule, one, wanted, changes)
-    kept = {one.external_id for one in changes.kept}
-    staying = [
-        one
-        for one in around.own
-        if one.is_open and (one.starts_at <= window.now or one.external_id in kept)
-    ]
-    for one in staying:
-        wanted.pop(one.external_id, None)
     known = {one.external_id: one for one in around.own}
     settled = {name: known[name] for name, slot in wanted.items() if _stands(slot, known.get(name))}
+    changes = Changes()
+    unsettled_own = [one for name, one in known.items() if one.is_open and name not in settled]
+    staying = _drop(schedule, unsettled_own, wanted, changes, window)
     # What already stands where it should cannot meet anything: nearly all of it, nearly always.
     unsettled = [slot for name, slot in wanted.items() if name not in settled]
     met = conflicts(unsettled, around.leaves, [*around.others, *staying, *settled.values()])
     for conflict in met:
         del wanted[prefix + conflict.slot.key]
     for name, slot in wanted.items():
-        _want(schedule, name, slot, known.get(name), changes, window)
+        live = known.get(name)
+        if live is None or not live.is_open:
+            if slot.starts_at < window.until and (live is None or live.reason == REASON):
+                changes.added.append(_offer(schedule, name, slot, live))
+        elif name not in settled:
+            changes.moved.append(Move(_offer(schedule, name, slot, live), live))
+        elif not _says(schedule, slot, live):
+            changes.changed.append(Move(_offer(schedule, name, slot, live), live))
     changes.moved.sort(key=_turn)
     return changes
 
 
 def _drop(
-    schedule: Schedule, one: LiveSlot, wanted: Mapping[str, PlannedSlot], changes: Changes
-) -> None:
-    """Close what is no longer planned; keep what is reserved, if the venue wants that."""
-    slot = wanted.get(one.external_id)
-    if slot is not None and _stands(slot, one):
-        return
-    if one.is_reserved and schedule.plan.touched == "keep":
-        changes.kept.append(one)
-    elif slot is None:
-        changes.closed.append(one)
-
-
-def _want(  # noqa: PLR0913 - all of it decides
     schedule: Schedule,
-    name: str,
-    slot: PlannedSlot,
-    live: LiveSlot | None,
+    own: Iterable[LiveSlot],
+    wanted: dict[str, PlannedSlot],
     changes: Changes,
     window: Window,
-) -> None:
-    if live is None or not live.is_open:
-        shut_by_people = live is not None and live.reason != REASON
-        if slot.starts_at < window.until and not shut_by_people:
-            changes.added.append(_offer(schedule, name, slot, live))
-        return
-    if not _stands(slot, live):
-        changes.moved.append(Move(_offer(schedule, name, slot, live), live))
-    elif _words(schedule, slot, live) != (
-        *(live.title, live.description, live.capacity, live.audiences),
-    ):
-        changes.changed.append(Move(_offer(schedule, name, slot, live), live))
+) -> list[LiveSlot]:
+    """Close what is no longer planned; returned, and wanted no more: what stays where it is.
+
+    That is what has begun, and what is reserved where the venue wants it kept.
+    """
+    staying = []
+    for one in own:
+        if one.starts_at <= window.now:
+            staying.append(one)
+        elif one.is_reserved and schedule.plan.touched == "keep":
+            changes.kept.append(one)
+        elif one.external_id not in wanted:
+            changes.closed.append(one)
+    staying += changes.kept
+    for one in staying:
+        wanted.pop(one.external_id, None)
+    return staying
 
 
 def _offer(schedule: Schedule, name: str, slot: PlannedSlot, live: LiveSlot | None) -> SlotOffered:
@@ -218,6 +207,12 @@ def _words(
     # Fewer seats than are taken would be refused.
     capacity = plan.capacity if live is None else max(plan.capacity, live.taken)
     return plan.title, PROVISIONAL if slot.provisional else None, capacity, plan.audiences
+
+
+def _says(schedule: Schedule, slot: PlannedSlot, live: LiveSlot) -> bool:
+    """Whether the slot tells people what it should."""
+    said = (live.title, live.description, live.capacity, live.audiences)
+    return _words(schedule, slot, live) == said
 
 
 def _stands(slot: PlannedSlot, live: LiveSlot | None) -> bool:
