@@ -141,6 +141,20 @@ async def test_what_happens_in_one_space_leaves_the_others_unchanged(client, ven
     assert answer.content == b""
 
 
+async def test_what_no_fact_will_bring_is_rendered_when_the_projector_starts(client, venue):
+    """Facts were lost, or an older version stored its events otherwise."""
+    slot_id = await venue.offer(venue.court, "羽毛球")
+    await venue.offer(venue.court, "乒乓球")
+    await engine.fetch("DELETE FROM feed_fragment WHERE uid LIKE $1", f"%{slot_id}%")
+    await engine.fetch(
+        "UPDATE feed_fragment SET slot_revision = 0, also_in = '{}', body = '' WHERE owner_id = $1",
+        venue.id,
+    )
+    assert await feeds.refresh(BASE_URL, NOW) == 2
+    assert set(await read(client, of_space(venue.hall))) == {"羽毛球", "乒乓球"}
+    assert await feeds.refresh(BASE_URL, NOW) == 0
+
+
 async def test_open_weekends_are_open_spaces_on_saturdays_and_sundays(client, venue):
     await venue.offer(venue.hall, f"周六 {venue.id}")
     await venue.offer(venue.hall, f"周日 {venue.id}", starts_at=next_day(6))
