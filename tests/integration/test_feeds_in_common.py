@@ -53,8 +53,8 @@ class Venue:
         starts_at = changes.get("starts_at", next_day(5))
         await engine.fetch(
             """INSERT INTO slot (id, venue_id, external_id, version, status, space_id, kind, title,
-                   starts_at, ends_at, capacity, taken, created_at, updated_at)
-               VALUES ($1, $2, $3, 1, 'open', $4, $5, $6, $7, $8, 10, 3, $9, $9)""",
+                   programme, starts_at, ends_at, capacity, taken, created_at, updated_at)
+               VALUES ($1, $2, $3, 1, 'open', $4, $5, $6, $10, $7, $8, 10, 3, $9, $9)""",
             slot_id,
             self.id,
             str(slot_id),
@@ -64,6 +64,7 @@ class Venue:
             starts_at,
             starts_at + dt.timedelta(hours=2),
             NOW,
+            changes.get("programme"),
         )
         await feeds.refresh(BASE_URL, NOW)
         return slot_id
@@ -103,6 +104,20 @@ async def test_a_space_shows_its_own_slots_and_those_inside_it(client, venue):
     assert set(await read(client, of_space(venue.hall))) == {"全馆开放", "羽毛球"}
     assert set(await read(client, of_space(venue.court))) == {"羽毛球"}
     assert set(await read(client, of_space(venue.room))) == {"自由阅读"}
+
+
+async def test_a_programme_of_a_venue_has_a_calendar_of_its_own(client, venue):
+    await venue.offer(venue.room, "自由阅读", programme="阅读/亲子")
+    await venue.offer(venue.hall, "全馆开放")
+    (row,) = await engine.fetch("SELECT key FROM organisation WHERE id = $1", venue.id)
+    address = f"/venues/{row['key']}/calendar.ics"
+    answer = await client.get(address, params={"programme": "阅读/亲子"})
+    calendar = icalendar.Calendar.from_ical(answer.content)
+    assert [str(event["SUMMARY"]) for event in calendar.walk("VEVENT")] == ["自由阅读"]
+    shown = (await client.get(f"/calendars/venues/{row['key']}")).text
+    assert f"{address}?programme=%E9%98%85%E8%AF%BB%2F%E4%BA%B2%E5%AD%90" in shown
+    unknown = await client.get(address, params={"programme": "游泳"})
+    assert unknown.status_code == 404
 
 
 async def test_an_event_is_stored_once_for_all_public_feeds(client, venue):

@@ -8,6 +8,7 @@ import pytest
 
 from openyard_platform.domain import feed_kinds
 from openyard_platform.domain.feed_kinds import LinkHolder
+from openyard_platform.domain.feeds import Place, SlotView
 from openyard_platform.domain.people import Actor, Role
 
 ACCOUNT = UUID(int=1)
@@ -18,6 +19,30 @@ SATURDAY = dt.datetime(2026, 11, 28, 1, tzinfo=dt.UTC)
 TEACHER = Actor(
     account_id=ACCOUNT, role=Role.SCHOOL, display_name="某老师", organisation_id=ORGANISATION
 )
+SLOT = SlotView(
+    id=UUID(int=5),
+    owner_id=ORGANISATION,
+    status="open",
+    kind="access",
+    title="周末开放",
+    description=None,
+    programme=None,
+    starts_at=SATURDAY,
+    ends_at=SATURDAY + dt.timedelta(hours=2),
+    capacity=10,
+    taken=0,
+    waiting=0,
+    exclusive=False,
+    audiences=None,
+    reason=None,
+    sequence=0,
+    revision=1,
+    updated_at=SATURDAY,
+    place=Place(venue="市图书馆", space="大厅"),
+    venue_key="library",
+    district_key="liubei",
+    space_ids=[SPACE],
+)
 HOLDER = LinkHolder(
     role=Role.SCHOOL,
     holder_id=ORGANISATION,
@@ -25,6 +50,10 @@ HOLDER = LinkHolder(
     organisation="某学校",
     study_group=None,
 )
+
+
+def of_slot(**changes) -> SlotView:
+    return msgspec.structs.replace(SLOT, **changes)
 
 
 def keys(actor: Actor, organisation: str | None, *groups: tuple[UUID, str]) -> list[str]:
@@ -44,9 +73,16 @@ def keys(actor: Actor, organisation: str | None, *groups: tuple[UUID, str]) -> l
     ],
 )
 def test_an_open_weekend_is_a_saturday_or_sunday_of_the_city(starts_at, kind, weekend):
-    feeds = feed_kinds.public_feeds([SPACE], "liubei", kind, starts_at)
+    feeds = feed_kinds.public_feeds(of_slot(starts_at=starts_at, kind=kind))
     assert feeds[:2] == [SPACE, feed_kinds.district_id("liubei")]
     assert (feed_kinds.weekends_id("liubei") in feeds) is weekend
+
+
+def test_a_programme_of_a_venue_has_a_feed_which_no_other_venue_shares():
+    reading = feed_kinds.programme_id("library", "阅读")
+    assert reading in feed_kinds.public_feeds(of_slot(programme="阅读"))
+    assert reading not in feed_kinds.public_feeds(of_slot(programme="阅读", venue_key="museum"))
+    assert reading not in feed_kinds.public_feeds(of_slot())
 
 
 def test_ids_of_feeds_never_change():

@@ -39,6 +39,7 @@ SLOT = SlotView(
     revision=7,
     updated_at=START,
     place=PLACE,
+    venue_key="library",
     district_key="liubei",
     space_ids=[OWNER],
 )

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
+from urllib.parse import quote
 from uuid import UUID
 
 from msgspec import Struct, structs
@@ -108,6 +109,17 @@ async def venue_edition(key: str, base_url: str, now: dt.datetime) -> Edition | 
     """The public feed of a venue as it stands; None: there is no such venue."""
     state = await states.of_venue(key)
     page, source = f"/slots?venue={key}", f"/venues/{key}/calendar.ics"
+    return _public(state, "开放场次", page, source, base_url, now)
+
+
+async def programme_edition(
+    key: str, programme: str, base_url: str, now: dt.datetime
+) -> Edition | None:
+    """What a venue offers of one programme; None: there never was any."""
+    feed_id = feed_kinds.programme_id(key, programme)
+    state = await states.of_programme(key, programme, feed_id)
+    page = f"/slots?venue={key}"
+    source = f"/venues/{key}/calendar.ics?programme={quote(programme, safe='')}"
     return _public(state, "开放场次", page, source, base_url, now)
 
 
@@ -243,7 +255,7 @@ def _slot_fragments(slots: Iterable[SlotView], base_url: str) -> list[Fragment]:
 
 
 def _public_fragment(slot: SlotView, base_url: str) -> Fragment:
-    also_in = feed_kinds.public_feeds(slot.space_ids, slot.district_key, slot.kind, slot.starts_at)
+    also_in = feed_kinds.public_feeds(slot)
     return _slot_fragment(slot, slot.owner_id, domain.slot_entry(slot, base_url), also_in)
 
 

@@ -1,12 +1,12 @@
 """Which feeds there are: what each is called, and the id under which its events are found."""
 
-import datetime as dt
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
 from msgspec import Struct
 
 from openyard_platform.domain import words
+from openyard_platform.domain.feeds import SlotView
 from openyard_platform.domain.people import Actor, Role
 
 # Never another one: with it, every calendar would become another.
@@ -60,6 +60,10 @@ def weekends_id(district_key: str) -> UUID:
     return uuid5(_OURS, f"open weekends {district_key}")
 
 
+def programme_id(venue_key: str, programme: str) -> UUID:
+    return uuid5(_OURS, f"programme {venue_key} {programme}")
+
+
 def staff_id(venue_id: UUID) -> UUID:
     return uuid5(_OURS, f"staff {venue_id}")
 
@@ -69,13 +73,13 @@ def holiday_name(notice: str) -> str:
     return _HOLIDAYS.get(notice, notice) or "节假日"
 
 
-def public_feeds(
-    space_ids: Sequence[UUID], district_key: str, kind: str, starts_at: dt.datetime
-) -> list[UUID]:
-    """Where a slot stands besides its venue's own feed. ``space_ids``: of its space upwards."""
-    feeds = [*space_ids, district_id(district_key)]
-    if kind == "access" and words.local(starts_at).weekday() >= _SATURDAY:
-        feeds.append(weekends_id(district_key))
+def public_feeds(slot: SlotView) -> list[UUID]:
+    """Where a slot stands besides its venue's own feed."""
+    feeds = [*slot.space_ids, district_id(slot.district_key)]
+    if slot.kind == "access" and words.local(slot.starts_at).weekday() >= _SATURDAY:
+        feeds.append(weekends_id(slot.district_key))
+    if slot.programme:
+        feeds.append(programme_id(slot.venue_key, slot.programme))
     return feeds
 
 

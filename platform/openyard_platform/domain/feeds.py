@@ -57,6 +57,7 @@ class SlotView(Struct, frozen=True, kw_only=True):
     revision: int
     updated_at: dt.datetime
     place: Place
+    venue_key: str
     district_key: str
     space_ids: list[UUID]
 

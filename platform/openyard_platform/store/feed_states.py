@@ -50,6 +50,21 @@ async def of_venue(key: str) -> PublicState | None:
     )
 
 
+async def of_programme(key: str, programme: str, feed_id: UUID) -> PublicState | None:
+    """A programme of a venue, if there ever was a slot of it."""
+    return await _public(
+        """
+        SELECT s.owner_id AS feed_id, o.key, o.name || ' ' || $2 AS name, o.description,
+               o.updated_at AS own_changed_at, s.revision, s.updated_at
+        FROM organisation o JOIN feed_state s ON s.owner_id = $3
+        WHERE o.key = $1
+        """,
+        key,
+        programme,
+        feed_id,
+    )
+
+
 async def of_space(space_id: UUID) -> PublicState | None:
     return await _public(
         """
@@ -74,6 +89,20 @@ async def spaces_of(venue_key: str) -> list[UUID]:
         venue_key,
     )
     return [row["id"] for row in rows]
+
+
+async def programmes_of(venue_key: str, since: dt.datetime) -> list[str]:
+    """What there is at a venue from then on."""
+    rows = await engine.fetch(
+        """
+        SELECT DISTINCT s.programme FROM slot s JOIN organisation o ON o.id = s.venue_id
+        WHERE o.key = $1 AND s.status = 'open' AND s.starts_at >= $2 AND s.programme <> ''
+        ORDER BY s.programme
+        """,
+        venue_key,
+        since,
+    )
+    return [row["programme"] for row in rows]
 
 
 async def of_district(key: str, feed_id: UUID, made_at: dt.datetime) -> PublicState | None:

@@ -47,7 +47,7 @@ WITH RECURSIVE above AS (
     WHERE p.parent_id IS NOT NULL)
 SELECT s.id, s.venue_id AS owner_id, s.status, s.kind, s.title, s.description, s.programme,
        s.starts_at, s.ends_at, s.capacity, s.taken, s.waiting, s.exclusive, s.audiences,
-       s.reason, s.sequence, s.revision, s.updated_at, {_PLACE}, o.district_key,
+       s.reason, s.sequence, s.revision, s.updated_at, {_PLACE}, o.key AS venue_key, o.district_key,
        ARRAY(SELECT a.id FROM above a WHERE a.slot_id = s.id) AS space_ids
 FROM slot s
 JOIN organisation o ON o.id = s.venue_id

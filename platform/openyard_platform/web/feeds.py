@@ -11,7 +11,7 @@ from uuid import UUID
 
 import asyncpg
 from litestar import Litestar, Request, Response, Router, route
-from litestar.params import FromPath
+from litestar.params import FromPath, FromQuery
 
 from openyard_platform import clock
 from openyard_platform.actions import feed_links, feeds
@@ -63,11 +63,17 @@ def _by_method(name: str) -> Callable[[Any, Any, Any], str]:
     opt=auth.PUBLIC,
     media_type=CALENDAR,
 )
-async def venue_calendar(request: Call, key: FromPath[str]) -> Answer:
-    """A venue's slots, open ones with the seats left; no log-in, for any calendar program."""
-    return await _public(
-        request, f"venue {key}", lambda base_url: feeds.venue_edition(key, base_url, clock.now())
-    )
+async def venue_calendar(
+    request: Call, key: FromPath[str], programme: FromQuery[str | None] = None
+) -> Answer:
+    """A venue's slots, or those of one programme; no log-in, for any calendar program."""
+
+    async def edition(base_url: str) -> Edition | None:
+        if programme is None:
+            return await feeds.venue_edition(key, base_url, clock.now())
+        return await feeds.programme_edition(key, programme, base_url, clock.now())
+
+    return await _public(request, f"venue {key} {programme or ''}", edition)
 
 
 @route(

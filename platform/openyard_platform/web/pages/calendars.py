@@ -61,12 +61,16 @@ async def district(request: Call, key: FromPath[str]) -> Response[str]:
 
 @get("/calendars/venues/{key:str}")
 async def venue(request: Call, key: FromPath[str]) -> Response[str]:
-    """A venue's calendar, and one for each of its spaces."""
+    """A venue's calendar, and one for each of its spaces and programmes."""
     base_url, now = _base_url(request), clock.now()
     found = [await feeds.venue_edition(key, base_url, now)]
     found += [
         await feeds.space_edition(space_id, base_url, now)
         for space_id in await feed_states.spaces_of(key)
+    ]
+    found += [
+        await feeds.programme_edition(key, programme, base_url, now)
+        for programme in await feed_states.programmes_of(key, now)
     ]
     return await _page(request, "订阅这里的日历", found, f"/slots?venue={key}")
 
