@@ -164,16 +164,20 @@ async def settled(stack: Stack) -> None:
     try:
         async with asyncio.timeout(60):
             while True:
+                # In the order in which they follow from each other: what is no longer in the
+                # outbox is in the stream, and what was read from there is among the rows.
+                (row,) = await rows(stack, "SELECT count(*) AS waiting FROM outbox")
                 last = (await js.stream_info("FACT")).state.last_seq
-                (row,) = await rows(
+                (seen,) = await rows(
                     stack,
-                    """SELECT (SELECT count(*) FROM outbox) AS outbox,
-                              (SELECT count(*) FROM reader WHERE name IN ('feeds', 'notifier')
-                               AND sequence >= $1) AS there,
-                              (SELECT count(*) FROM notification WHERE state = 'pending') AS due""",
+                    """SELECT count(*) AS there FROM reader
+                       WHERE name IN ('feeds', 'notifier') AND sequence >= $1""",
                     last,
                 )
-                if (row["outbox"], row["there"], row["due"]) == (0, 2, 0):
+                (due,) = await rows(
+                    stack, "SELECT count(*) AS due FROM notification WHERE state = 'pending'"
+                )
+                if (row["waiting"], seen["there"], due["due"]) == (0, 2, 0):
                     return
                 await asyncio.sleep(0.1)
     finally:
