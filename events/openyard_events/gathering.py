@@ -23,6 +23,9 @@ _UNDERWAY = 2
 _ACK_TIMEOUT = 2.0
 # The stream forgets message ids after two minutes: a repeat must come well before.
 _GIVE_UP_AFTER = 60.0
+# An answer that was lost on its way never comes: who asked has long looked into the database.
+_FORGET_AFTER = 300.0
+_SWEEP_EVERY = 30.0
 
 
 class NotConnected(Exception):
@@ -38,6 +41,7 @@ class _Waiting(Struct):
     partition: int
     sent: int = 0
     sequence: int | None = None
+    since: float = 0.0
 
 
 class Gatherer:
@@ -62,13 +66,17 @@ class Gatherer:
         self._tick = tick
         self._lines = [_Line() for _ in range(partitions)]
         self._waiting: dict[UUID, _Waiting] = {}
+        self._sweeper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         await self._nc.subscribe(subjects.reply(self._instance), cb=self._answered)
+        self._sweep()
 
     async def stop(self) -> None:
         """Let what is on its way be accepted; who still waits is told that we stop."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=3)
         for task in self._tasks:
@@ -92,7 +100,8 @@ class Gatherer:
         loop = asyncio.get_running_loop()
         waiting = self._waiting.get(command.id)
         if waiting is None:
-            waiting = self._waiting[command.id] = _Waiting(loop.create_future(), partition)
+            waiting = _Waiting(loop.create_future(), partition, since=loop.time())
+            self._waiting[command.id] = waiting
             waiting.future.add_done_callback(lambda _: self._waiting.pop(command.id, None))
         waiting.sent += 1
         line = self._lines[partition]
@@ -117,6 +126,14 @@ class Gatherer:
     def undecided(self) -> int:
         """Commands of this process that wait for their decision."""
         return len(self._waiting)
+
+    def _sweep(self) -> None:
+        """Forget commands whose answers were lost: nobody waits for them any more."""
+        loop = asyncio.get_running_loop()
+        before = loop.time() - _FORGET_AFTER
+        for command_id in [known for known, one in self._waiting.items() if one.since < before]:
+            del self._waiting[command_id]
+        self._sweeper = loop.call_later(_SWEEP_EVERY, self._sweep)
 
     def _flush(self, partition: int) -> None:
         line = self._lines[partition]

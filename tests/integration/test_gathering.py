@@ -7,7 +7,7 @@ import uuid
 import pytest
 from nats.js.api import DiscardPolicy, StreamConfig
 
-from openyard_events import bus, commands, subjects
+from openyard_events import bus, commands, gathering, subjects
 from openyard_events.commands import Cancel, Outcome, Replies, Reserve
 from openyard_events.gathering import Gatherer, NotConnected, StreamRefused
 
@@ -199,3 +199,18 @@ async def test_the_length_of_the_line_is_told(line, gatherer):
     await asyncio.sleep(0.05)
     assert gatherer.queue_ahead(last.id) == 0
     assert gatherer.queue_ahead(uuid.uuid4()) == 0
+
+
+async def test_an_answer_that_was_lost_is_forgotten_and_not_waited_for_for_ever(line, monkeypatch):
+    monkeypatch.setattr(gathering, "_FORGET_AFTER", 0.2)
+    monkeypatch.setattr(gathering, "_SWEEP_EVERY", 0.05)
+    gatherer = Gatherer(*line, f"forgets-{uuid.uuid4().hex[:8]}", 1)
+    await gatherer.start()
+    try:
+        gatherer.submit(0, command())
+        await stored(line[1], 1)
+        assert gatherer.undecided == 1
+        await asyncio.sleep(0.4)
+        assert gatherer.undecided == 0
+    finally:
+        await gatherer.stop()
