@@ -141,12 +141,12 @@ def _recurrence(
 ) -> When | CannotRead | None:
     try:
         if not component.whole:
-            raise CannotRead("unfinished", "The event does not come to its END:VEVENT.")  # noqa: TRY301
+            raise CannotRead("unfinished", "The event does not come to its END:VEVENT.")  # noqa: TRY301 - one handler turns every fault into its reason
         found = properties.only("RECURRENCE-ID")
         if not found:
             return None
         if "RANGE" in found.parameters:
-            raise CannotRead("range", "Changes to this and all later ones are not taken over.")  # noqa: TRY301
+            raise CannotRead("range", "Changes to this and all later ones are not taken over.")  # noqa: TRY301 - one handler turns every fault into its reason
         return _when(found, context)
     except CannotRead as error:
         return error
@@ -157,7 +157,7 @@ def _body(properties: Properties, context: Context) -> Body | CannotRead:
         status = _status(properties, context)
         found = properties.only("DTSTART")
         if not found:
-            raise CannotRead("start_missing", "The event has no DTSTART.")  # noqa: TRY301
+            raise CannotRead("start_missing", "The event has no DTSTART.")  # noqa: TRY301 - one handler turns every fault into its reason
         start = _when(found, context)
         return Body(
             start=start,
@@ -193,9 +193,9 @@ def _moment(value: str, zone_name: str | None, context: Context) -> When:
     match = _WHEN.fullmatch(value.strip())
     try:
         if not match:
-            raise ValueError(value)  # noqa: TRY301
+            raise ValueError(value)  # noqa: TRY301 - one handler turns every fault into its reason
         *numbers, utc = match.groups()
-        local = dt.datetime(*(int(number or 0) for number in numbers))  # type: ignore[arg-type] # noqa: DTZ001
+        local = dt.datetime(*(int(number or 0) for number in numbers))  # type: ignore[arg-type] # noqa: DTZ001 - local time, its zone comes later
     except ValueError as error:
         raise CannotRead("time_malformed", f"{value[:40]!r} is not a time.") from error
     if not FIRST_YEAR <= local.year <= LAST_YEAR:
@@ -266,7 +266,7 @@ def _sequence(properties: Properties) -> int:
 def _stamp(properties: Properties, name: str) -> dt.datetime:
     """When it was changed; what cannot be read counts as never."""
     try:
-        local = dt.datetime.strptime(_lenient(properties, name)[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007
+        local = dt.datetime.strptime(_lenient(properties, name)[:15], "%Y%m%dT%H%M%S")  # noqa: DTZ007 - local time, its zone comes later
     except ValueError:
         return _NEVER
     return min(max(local.replace(tzinfo=dt.UTC), _NEVER), _NEVER.replace(year=LAST_YEAR))

@@ -131,7 +131,7 @@ def _read_each(found: list[Draft], until: dt.datetime | None) -> list[ReadEvent 
         try:
             _read_series(series, group, until)
             if len(results) + len(series.events) > MAX_OCCURRENCES:
-                raise CannotRead("too_many_events", "The file gives too many occurrences.")  # noqa: TRY301
+                raise CannotRead("too_many_events", "The file gives too many occurrences.")  # noqa: TRY301 - one handler turns every fault into its reason
             results += [*series.events, *series.unreadable]
         except CannotRead as error:
             results.append(error.of(uid))

@@ -32,7 +32,7 @@ _WEEKDAY = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,4}", re.ASCII)
 _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?", re.ASCII)
 _FIRST = dt.datetime(FIRST_YEAR, 1, 1)  # noqa: DTZ001 local times of any zone
-_LAST = dt.datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001
+_LAST = dt.datetime(LAST_YEAR, 12, 31)  # noqa: DTZ001 - local time, its zone comes later
 
 
 class Rule(Struct, frozen=True, kw_only=True):
@@ -151,9 +151,9 @@ def _until(given: str, zone: dt.tzinfo) -> dt.datetime:
     match = _UNTIL.fullmatch(given)
     try:
         if not match:
-            raise ValueError(given)  # noqa: TRY301
+            raise ValueError(given)  # noqa: TRY301 - one handler turns every fault into its reason
         day, time, utc = match.groups()
-        until = dt.datetime.strptime(day + (time or "235959"), "%Y%m%d%H%M%S")  # noqa: DTZ007
+        until = dt.datetime.strptime(day + (time or "235959"), "%Y%m%d%H%M%S")  # noqa: DTZ007 - local time, its zone comes later
     except ValueError as error:
         raise CannotRead("rule_malformed", f"UNTIL is {given[:20]!r}: not a time.") from error
     # Years far away are as good as LAST_YEAR, and no zone can be asked about them.

@@ -102,7 +102,7 @@ class OrderedReader:
         await self._open()
         self._keeper = asyncio.get_running_loop().create_task(self._keep())
 
-    async def take(self, max_messages: int, timeout: float) -> list[Delivered]:  # noqa: ASYNC109
+    async def take(self, max_messages: int, timeout: float) -> list[Delivered]:  # noqa: ASYNC109 - how long to wait for a first message, not for the whole
         """Everything that is here, as soon as there is something; nothing after ``timeout``.
 
         Raises:

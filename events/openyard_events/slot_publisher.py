@@ -133,7 +133,7 @@ class SlotPublisher:
         self,
         key: str,
         slot: SlotOffered | SlotWithdrawn,
-        changed: bool,  # noqa: FBT001
+        changed: bool,  # noqa: FBT001 - told on from a named one
         identity: str,
         future: asyncio.Future[Receipt],
     ) -> Receipt:

@@ -41,7 +41,7 @@ class Rejected(Struct, frozen=True, kw_only=True):
 def venue_of(subject: str) -> str | None:
     """The venue's key in ``venue.<key>.slot.<verb>``; None: not such a subject."""
     parts = subject.split(".")
-    is_ours = len(parts) == 4 and (parts[0], parts[2]) == ("venue", "slot")  # noqa: PLR2004
+    is_ours = len(parts) == 4 and (parts[0], parts[2]) == ("venue", "slot")  # noqa: PLR2004 - venue.<key>.slot.<verb>
     return parts[1] if is_ours and subjects.is_token(parts[1]) else None
 
 

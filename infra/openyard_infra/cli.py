@@ -34,7 +34,7 @@ def main() -> None:
 )
 @click.option("--demo/--no-demo", default=True, show_default=True, help="A city in a new one.")
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 32))
-def up(host: str, port: int, data_dir: Path, demo: bool, workers: int) -> None:  # noqa: FBT001
+def up(host: str, port: int, data_dir: Path, demo: bool, workers: int) -> None:  # noqa: FBT001 - click names it
     """Run everything on this machine: embedded servers, every role, a demo city.
 
     Ctrl-C stops it all and loses nothing. DIR/ready.json tells programs where everything is.

@@ -100,7 +100,7 @@ def _secret(secret: str) -> Finding:
     mend = "make one: openssl rand -hex 32"
     if len(secret) < _SECRET:
         return Finding(what="secret key", is_=f"shorter than {_SECRET} characters", mend=mend)
-    if len(set(secret)) < 8:  # noqa: PLR2004
+    if len(set(secret)) < 8:  # noqa: PLR2004 - so few were typed, not drawn
         return Finding(what="secret key", is_="easy to guess", mend=mend)
     return Finding(what="secret key", is_=f"{len(secret)} characters")
 

@@ -33,7 +33,7 @@ def migrate(data_dir: Path | None) -> None:
 @click.command()
 @data_dir
 @as_json
-def doctor(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001
+def doctor(data_dir: Path | None, as_json: bool) -> None:  # noqa: FBT001 - click names it
     """Check every setting and connection; exit code 1 if anything is wrong."""
     import msgspec  # noqa: PLC0415
 
@@ -93,7 +93,7 @@ def account_add(  # noqa: PLR0913 - one for each option
     name: str | None,
     organisation: str | None,
     district: str | None,
-    token: bool,  # noqa: FBT001
+    token: bool,  # noqa: FBT001 - click names it
     data_dir: Path | None,
 ) -> None:
     """Make an account and print its password, which is shown only now."""

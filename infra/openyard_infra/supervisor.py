@@ -131,7 +131,7 @@ def _ending(child: Child) -> str:
 async def _until(condition: Callable[[], bool], seconds: float) -> None:
     """Look again and again: the end of a process is no event that a loop could wait for."""
     deadline = time.monotonic() + seconds
-    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110
+    while not condition() and time.monotonic() < deadline:  # noqa: ASYNC110 - another process does it, without an event for us
         await asyncio.sleep(_LOOK)
 
 

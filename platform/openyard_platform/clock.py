@@ -7,4 +7,4 @@ SHANGHAI = ZoneInfo("Asia/Shanghai")
 
 
 def now() -> dt.datetime:
-    return dt.datetime.now(dt.UTC)  # noqa: TID251
+    return dt.datetime.now(dt.UTC)  # noqa: TID251 - here it is read

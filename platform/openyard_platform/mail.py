@@ -109,7 +109,7 @@ async def send(smtp_url: str, mail: Mail) -> None:
 
 
 def _is_permanent(code: int) -> bool:
-    return 500 <= code < 600  # noqa: PLR2004
+    return 500 <= code < 600  # noqa: PLR2004 - SMTP's permanent failures
 
 
 def _keep(directory: Path, message: EmailMessage) -> None:

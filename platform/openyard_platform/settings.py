@@ -44,8 +44,8 @@ class Settings(Struct, frozen=True, kw_only=True):
             except ValueError as error:
                 raise BadSetting(f"{variable} is {text!r}: not a number.") from error
         settings = cls(**values)  # type: ignore[arg-type]
-        if len(settings.secret_key) < 32:  # noqa: PLR2004
+        if len(settings.secret_key) < 32:  # noqa: PLR2004 - the sentence beside it says what it is
             raise BadSetting("OPENYARD_SECRET_KEY needs at least 32 characters.")
-        if not 1 <= settings.partitions <= 64:  # noqa: PLR2004
+        if not 1 <= settings.partitions <= 64:  # noqa: PLR2004 - the sentence beside it says what it is
             raise BadSetting("OPENYARD_PARTITIONS must be 1 to 64.")
         return settings

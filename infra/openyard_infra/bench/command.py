@@ -33,7 +33,7 @@ def bench(  # noqa: PLR0913 - each is an option of the command
     runs: int,
     seconds: float,
     workers: int,
-    as_json: bool,  # noqa: FBT001
+    as_json: bool,  # noqa: FBT001 - click names it
 ) -> None:
     """Measure reservations on one slot (rush) or over 1,000 (spread), or a calendar (feed).
 

@@ -74,7 +74,7 @@ async def drained(connection: asyncpg.Connection) -> float:
     loop = asyncio.get_running_loop()
     begun = loop.time()
     # Another process empties it: there is no event of ours to wait for.
-    while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)"):  # noqa: ASYNC110
+    while await connection.fetchval("SELECT EXISTS (SELECT FROM outbox)"):  # noqa: ASYNC110 - another process does it, without an event for us
         await asyncio.sleep(0.02)
     return loop.time() - begun
 

@@ -85,7 +85,7 @@ def opening(  # noqa: PLR0913 - the columns of a programme
     )
 
 
-def visit(  # noqa: PLR0913
+def visit(  # noqa: PLR0913 - what an offer is made of
     key: str,
     title: str,
     text: str,
@@ -118,7 +118,7 @@ def visit(  # noqa: PLR0913
     )
 
 
-def activity(  # noqa: PLR0913
+def activity(  # noqa: PLR0913 - what an offer is made of
     key: str,
     title: str,
     text: str,
@@ -151,7 +151,7 @@ def activity(  # noqa: PLR0913
     )
 
 
-def shift(  # noqa: PLR0913
+def shift(  # noqa: PLR0913 - what an offer is made of
     key: str,
     title: str,
     text: str,
@@ -177,7 +177,7 @@ def shift(  # noqa: PLR0913
     )
 
 
-def outreach(  # noqa: PLR0913
+def outreach(  # noqa: PLR0913 - what an offer is made of
     key: str,
     title: str,
     text: str,

@@ -106,7 +106,7 @@ class Postgres(Server):
         """Make the application's role and database where they are missing."""
         password = keys.derive(self._secret, f"postgres:{APPLICATION}")
         self.run_sql(
-            f"SELECT 'CREATE ROLE {APPLICATION}' WHERE NOT EXISTS "  # noqa: S608
+            f"SELECT 'CREATE ROLE {APPLICATION}' WHERE NOT EXISTS "  # noqa: S608 - made of constants
             f"(SELECT FROM pg_roles WHERE rolname = '{APPLICATION}') \\gexec\n"
             f"ALTER ROLE {APPLICATION} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE "
             f"PASSWORD '{password}';\n"
@@ -118,7 +118,7 @@ class Postgres(Server):
         """Run statements as superuser, each in a transaction of its own (psql)."""
         place = ["-h", "127.0.0.1", "-p", str(self.port), "-U", SUPERUSER, "-d", database]
         password = keys.derive(self._secret, f"postgres:{SUPERUSER}")
-        outcome = subprocess.run(  # noqa: S603
+        outcome = subprocess.run(  # noqa: S603 - psql of the wheel, no shell
             [str(binary("psql")), "-XqAt", "-v", "ON_ERROR_STOP=1", *place],
             input=sql.encode(),
             capture_output=True,
@@ -256,7 +256,7 @@ def _check_reach(user: tuple[int, int] | None, directory: Path) -> None:
 def _first_closed(user: tuple[int, int], goal: Path) -> str | None:
     """The first directory on the way to ``goal`` that the user may not enter."""
     way = [str(path) for path in (*reversed(goal.parents), goal)]
-    outcome = subprocess.run(  # noqa: S603
+    outcome = subprocess.run(  # noqa: S603 - a constant script, the paths as its arguments
         ["/bin/sh", "-c", 'for d; do test -x "$d" || { echo "$d"; exit 1; }; done', "sh", *way],
         user=user[0],
         group=user[1],

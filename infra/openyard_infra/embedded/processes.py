@@ -44,7 +44,7 @@ def spawn(command: Command) -> subprocess.Popen[bytes]:
     """
     uid, gid = command.user or (None, None)
     with _opened_log(command.log) as output:
-        return subprocess.Popen(  # noqa: S603
+        return subprocess.Popen(  # noqa: S603 - a program of our own, no shell
             command.arguments,
             cwd=command.directory,
             stdin=subprocess.DEVNULL,
@@ -57,7 +57,7 @@ def spawn(command: Command) -> subprocess.Popen[bytes]:
             group=gid,
             extra_groups=None if uid is None else [],
             # It runs after the change of user, which would clear the death signal again.
-            preexec_fn=_die_with_parent(os.getpid(), command.death, command.nice),  # noqa: PLW1509
+            preexec_fn=_die_with_parent(os.getpid(), command.death, command.nice),  # noqa: PLW1509 - it only calls prctl and nice
         )
 
 

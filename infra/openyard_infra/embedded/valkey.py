@@ -71,7 +71,7 @@ class Valkey(Server):
             with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
                 connection.sendall(f"AUTH {self._password}\r\nPING\r\n".encode())
                 answer = b""
-                while answer.count(b"\r\n") < 2:  # noqa: PLR2004
+                while answer.count(b"\r\n") < 2:  # noqa: PLR2004 - two lines answer it
                     part = connection.recv(256)
                     if not part:
                         return False

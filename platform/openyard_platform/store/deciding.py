@@ -88,7 +88,7 @@ async def _load_offers(
     for row in await connection.fetch(
         f"""SELECT {_SLOT} FROM slot s JOIN organisation o ON o.id = s.venue_id
             JOIN unnest($1::uuid[], $2::text[]) AS q (venue_id, external_id)
-              ON s.venue_id = q.venue_id AND s.external_id = q.external_id""",  # noqa: S608
+              ON s.venue_id = q.venue_id AND s.external_id = q.external_id""",  # noqa: S608 - made of constants
         venue_ids,
         [command.slot.external_id for command in venues],
     ):
@@ -126,7 +126,7 @@ async def _load_space_busy(
     # Only to name the other slot in the refusal.
     for row in await connection.fetch(
         f"""SELECT {_SLOT} FROM slot s JOIN organisation o ON o.id = s.venue_id
-            WHERE s.id = ANY($1)""",  # noqa: S608
+            WHERE s.id = ANY($1)""",  # noqa: S608 - made of constants
         list(others),
     ):
         state.slots[row["id"]] = _slot(row)
@@ -137,7 +137,7 @@ async def _load_on_slots(
 ) -> None:
     rows = await connection.fetch(
         f"""SELECT {_RESERVATION} FROM reservation r WHERE r.slot_id = ANY($1)
-            AND r.status = ANY($2) ORDER BY r.slot_id, r.position""",  # noqa: S608
+            AND r.status = ANY($2) ORDER BY r.slot_id, r.position""",  # noqa: S608 - made of constants
         list(slot_ids),
         statuses,
     )
@@ -183,7 +183,7 @@ async def _lock_slots(connection: Any, state: State, slot_ids: set[UUID]) -> Non
         return
     for row in await connection.fetch(
         f"""SELECT {_SLOT} FROM slot s JOIN organisation o ON o.id = s.venue_id
-            WHERE s.id = ANY($1) ORDER BY s.id FOR NO KEY UPDATE OF s""",  # noqa: S608
+            WHERE s.id = ANY($1) ORDER BY s.id FOR NO KEY UPDATE OF s""",  # noqa: S608 - made of constants
         list(slot_ids),
     ):
         slot = _slot(row)
@@ -215,7 +215,7 @@ async def _load_reservations(connection: Any, state: State, ids: Sequence[UUID])
     if not wanted:
         return
     for row in await connection.fetch(
-        f"SELECT {_RESERVATION} FROM reservation r WHERE r.id = ANY($1)",  # noqa: S608
+        f"SELECT {_RESERVATION} FROM reservation r WHERE r.id = ANY($1)",  # noqa: S608 - made of constants
         wanted,
     ):
         state.reservations[row["id"]] = _reservation(row)

@@ -228,11 +228,11 @@ _SLOT_COLUMNS = (
     *("sequence", "created_at", "updated_at"),
 )
 _INSERT_SLOT = (
-    f"INSERT INTO slot ({', '.join(_SLOT_COLUMNS)}) "  # noqa: S608
+    f"INSERT INTO slot ({', '.join(_SLOT_COLUMNS)}) "  # noqa: S608 - made of constants
     f"VALUES ({', '.join(f'${n + 1}' for n in range(len(_SLOT_COLUMNS)))})"
 )
 _UPDATE_SLOT = (
-    "UPDATE slot SET "  # noqa: S608
+    "UPDATE slot SET "  # noqa: S608 - made of constants
     + ", ".join(f"{name} = ${n + 1}" for n, name in enumerate(_SLOT_COLUMNS) if name != "id")
     + " WHERE id = $1"
 )

@@ -54,7 +54,7 @@ async def get(holder_id: UUID, reservation_id: UUID) -> Reservation | None:
     """One of the holder's own, also by an id that a repeated Idempotency-Key was given."""
     row = await engine.fetch_one(
         f"""SELECT {_COLUMNS} {_FROM} WHERE r.holder_id = $1 AND r.id = coalesce(
-            (SELECT reservation_id FROM reservation_alias WHERE id = $2), $2)""",  # noqa: S608
+            (SELECT reservation_id FROM reservation_alias WHERE id = $2), $2)""",  # noqa: S608 - made of constants
         holder_id,
         reservation_id,
     )

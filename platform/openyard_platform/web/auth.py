@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 Connection = ASGIConnection[Any, Any, Any, Any]
 Headers = Iterable[tuple[bytes, bytes]]
 
-TOKEN_PREFIX = "oy_"  # noqa: S105
+TOKEN_PREFIX = "oy_"  # noqa: S105 - a prefix, no secret
 SESSION_PREFIX = "oys_"
 COOKIE = "openyard_session"
 REVOKED = "auth.revoked"

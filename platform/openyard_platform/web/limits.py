@@ -73,7 +73,7 @@ def address_of(connection: ASGIConnection[Any, Any, Any, Any]) -> str:
         address = ipaddress.ip_address(host)
     except ValueError:
         return host
-    if address.version == 6:  # noqa: PLR2004
+    if address.version == 6:  # noqa: PLR2004 - of the Internet Protocol
         return str(ipaddress.ip_network((address, 64), strict=False))
     return host
 

@@ -226,7 +226,7 @@ def _day_key(text: str) -> str:
         date = dt.date.fromisoformat(text)
     except ValueError:
         return ""
-    return date.isoformat() if 2000 <= date.year <= 2100 else ""  # noqa: PLR2004
+    return date.isoformat() if 2000 <= date.year <= 2100 else ""  # noqa: PLR2004 - the years that search takes
 
 
 def _short(date: dt.date) -> str:
