@@ -29,6 +29,7 @@ class Reserve(Command, frozen=True, kw_only=True, array_like=True, tag="r"):
     ``parties``: refs of who cannot be in two places: the named children, else the study group,
     the volunteer, or the family. ``audiences``: what the account may book as.
     ``fingerprint``: of the request's body, compared when ``key`` (Idempotency-Key) comes again.
+    ``births``: birth years of the named children. ``grade``: the study group's.
     """
 
     slot_id: UUID
@@ -42,6 +43,8 @@ class Reserve(Command, frozen=True, kw_only=True, array_like=True, tag="r"):
     note: str | None = None
     key: str | None = None
     fingerprint: bytes = b""
+    births: tuple[int, ...] = ()
+    grade: int | None = None
 
 
 class Cancel(Command, frozen=True, kw_only=True, array_like=True, tag="c"):
@@ -55,7 +58,8 @@ class Cancel(Command, frozen=True, kw_only=True, array_like=True, tag="c"):
 class Change(Command, frozen=True, kw_only=True, array_like=True, tag="h"):
     """The holder wants more or fewer seats, or another slot of the same venue; None: as it is.
 
-    The old seats are given back only when the new ones are there.
+    The old seats are given back only when the new ones are there. ``births`` and ``grade``: as for
+    Reserve, of whom the reservation is for.
     """
 
     reservation_id: UUID
@@ -65,6 +69,24 @@ class Change(Command, frozen=True, kw_only=True, array_like=True, tag="h"):
     slot_id: UUID | None = None
     seats: int | None = None
     adults: int | None = None
+    births: tuple[int, ...] = ()
+    grade: int | None = None
+
+
+class AcceptOffer(Command, frozen=True, kw_only=True, array_like=True, tag="a"):
+    """The holder takes the seats that are held for it, or says yes to a slot that was moved."""
+
+    reservation_id: UUID
+    account_id: UUID
+    holder_id: UUID
+
+
+class DeclineOffer(Command, frozen=True, kw_only=True, array_like=True, tag="d"):
+    """The holder lets the seats go that are held for it."""
+
+    reservation_id: UUID
+    account_id: UUID
+    holder_id: UUID
 
 
 class OfferSlot(Command, frozen=True, kw_only=True, array_like=True, tag="o"):
@@ -83,7 +105,15 @@ class WithdrawSlot(Command, frozen=True, kw_only=True, array_like=True, tag="w")
     slot: SlotWithdrawn
 
 
-AnyCommand = Reserve | Cancel | Change | OfferSlot | WithdrawSlot
+class ReleaseDue(Command, frozen=True, kw_only=True, array_like=True, tag="x"):
+    """The platform's clock: what is due on these slots is to be done, if it still is."""
+
+    slot_ids: tuple[UUID, ...]
+
+
+AnyCommand = (
+    Reserve | Cancel | Change | AcceptOffer | DeclineOffer | OfferSlot | WithdrawSlot | ReleaseDue
+)
 
 
 class CommandBatch(Struct, frozen=True, kw_only=True, array_like=True):
@@ -96,7 +126,7 @@ class CommandBatch(Struct, frozen=True, kw_only=True, array_like=True):
 class Outcome(Struct, frozen=True, kw_only=True, array_like=True):
     """What became of one command.
 
-    ``status``: a reservation's (``confirmed``, ``waitlisted``, ``refused``, ``cancelled``), a
+    ``status``: a reservation's (``confirmed``, ``waitlisted``, ``refused``, ``cancelled`` …), a
     receipt's (``accepted``, ``duplicate``, ``refused``), or ``failed``.
     ``reservation_id`` differs from ``id`` when an Idempotency-Key came again.
     """

@@ -6,7 +6,7 @@ never names, addresses or phone numbers.
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from msgspec import Meta, Struct, field
@@ -39,6 +39,21 @@ class SlotKind(StrEnum):
     OUTREACH = "outreach"
 
 
+class Claim(StrEnum):
+    """When a slot takes its space: at once, or only while somebody holds seats on it."""
+
+    ON_OFFER = "on_offer"
+    ON_BOOKING = "on_booking"
+
+
+class Overbooked(StrEnum):
+    """Who gives way when a new capacity is below what is taken: nobody, or who came last."""
+
+    REFUSE = "refuse"
+    LATEST_WAIT = "latest_wait"
+    LATEST_LEAVE = "latest_leave"
+
+
 class PartyRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
     """How large a party may be, and how many adults must come along.
 
@@ -52,12 +67,41 @@ class PartyRule(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, o
     adults_count: bool = False
 
 
+class Allotment(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Seats kept for an audience until ``release_hours`` before the start, then open to all.
+
+    ``per_school``: until then no holder of that audience has more seats of the slot than this.
+    """
+
+    audience: Audience
+    seats: Seats
+    release_hours: Annotated[int, Meta(ge=0, le=8760)]
+    per_school: Seats | None = None
+
+
+class AgeRange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Whole years, both ends included."""
+
+    min: Annotated[int, Meta(ge=0, le=120)] | None = None
+    max: Annotated[int, Meta(ge=0, le=120)] | None = None
+
+
+class GradeRange(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """School grades from 1 (primary) to 12, both ends included; 0: kindergarten."""
+
+    min: Annotated[int, Meta(ge=0, le=12)] | None = None
+    max: Annotated[int, Meta(ge=0, le=12)] | None = None
+
+
 class SlotOffered(
     Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True
 ):
     """A venue offers a slot, or (with a higher version) states it anew in full.
 
-    Left-out fields restrict nothing.
+    Left-out fields restrict nothing. ``notice_hours``: nobody books later than so long before the
+    start. ``buffer_…_minutes``: the space is taken that much longer. ``offer_minutes``: how long
+    seats that came free are held for a waiting party. ``overbooked``: what becomes of those who
+    hold more seats than a new, lower capacity has.
     """
 
     external_id: ExternalId
@@ -77,6 +121,15 @@ class SlotOffered(
     opens_at: Instant | None = None
     closes_at: Instant | None = None
     cancel_until_hours: Annotated[int, Meta(ge=0, le=8760)] | None = None
+    claim: Claim = Claim.ON_OFFER
+    allotments: Annotated[list[Allotment], Meta(max_length=5)] | None = None
+    ages: AgeRange | None = None
+    grades: GradeRange | None = None
+    notice_hours: Annotated[int, Meta(ge=0, le=8760)] | None = None
+    buffer_before_minutes: Annotated[int, Meta(ge=0, le=1440)] = 0
+    buffer_after_minutes: Annotated[int, Meta(ge=0, le=1440)] = 0
+    offer_minutes: Annotated[int, Meta(ge=1, le=10_080)] | None = None
+    overbooked: Overbooked = Overbooked.REFUSE
 
 
 class SlotWithdrawn(
@@ -132,6 +185,13 @@ class SlotClosed(Fact, frozen=True, kw_only=True, tag="openyard.slot.closed.v1")
     reason: str | None = None
 
 
+class SlotReleased(Fact, frozen=True, kw_only=True, tag="openyard.slot.released.v1"):
+    """Seats that were kept for ``audience`` are open to everybody now."""
+
+    audience: str
+    seats: int
+
+
 class ReservationFact(Fact, frozen=True, kw_only=True):
     reservation_id: UUID
     account_id: UUID
@@ -155,13 +215,42 @@ class ReservationWaitlisted(
 class ReservationPromoted(
     ReservationFact, frozen=True, kw_only=True, tag="openyard.reservation.promoted.v1"
 ):
-    """A waiting party got its seats: it is confirmed now."""
+    """A waiting party took the seats it was offered: it is confirmed now."""
+
+
+class ReservationOffered(
+    ReservationFact, frozen=True, kw_only=True, tag="openyard.reservation.offered.v1"
+):
+    """Seats came free and are held for a waiting party until ``expires_at``."""
+
+    expires_at: dt.datetime
+
+
+class ReservationDeclined(
+    ReservationFact, frozen=True, kw_only=True, tag="openyard.reservation.declined.v1"
+):
+    """A waiting party let the seats it was offered go."""
+
+
+class ReservationOfferExpired(
+    ReservationFact, frozen=True, kw_only=True, tag="openyard.reservation.offer_expired.v1"
+):
+    """A waiting party did not answer in time; the seats go on."""
+
+
+class ReservationDisplaced(
+    ReservationFact, frozen=True, kw_only=True, tag="openyard.reservation.displaced.v1"
+):
+    """The venue lowered the capacity: who came last waits again, before all newcomers."""
 
 
 class ReservationRefused(
     ReservationFact, frozen=True, kw_only=True, tag="openyard.reservation.refused.v1"
 ):
+    """``refusals``: each code with its parameters; ``codes``: the same without."""
+
     codes: list[str]
+    refusals: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ReservationCancelled(
@@ -191,9 +280,14 @@ AnyFact = (
     SlotOpened
     | SlotUpdated
     | SlotClosed
+    | SlotReleased
     | ReservationConfirmed
     | ReservationWaitlisted
+    | ReservationOffered
     | ReservationPromoted
+    | ReservationDeclined
+    | ReservationOfferExpired
+    | ReservationDisplaced
     | ReservationRefused
     | ReservationCancelled
     | ReservationChanged

@@ -92,7 +92,7 @@ def faults(slot: SlotOffered | SlotWithdrawn) -> list[FieldError]:
     ]
     # A moment so far away that it cannot be reckoned with must not be compared either.
     if not any(error.code == "out_of_range" for error in found):
-        found += [*_times(slot), *_party(slot)]
+        found += [*_times(slot), *_party(slot), *_allotments(slot), *_ranges(slot)]
     return found
 
 
@@ -143,6 +143,31 @@ def _party(slot: SlotOffered) -> Iterator[FieldError]:
         yield _error("party.max", "party_impossible", "party.max is below party.min.")
     if smallest > slot.capacity:
         yield _error("party.min", "party_impossible", "party.min is above the capacity.")
+
+
+def _allotments(slot: SlotOffered) -> Iterator[FieldError]:
+    allotments = slot.allotments or []
+    named = [one.audience for one in allotments]
+    for number, one in enumerate(allotments):
+        path = f"allotments[{number}]"
+        if one.audience in named[:number]:
+            message = f"There is another allotment for {one.audience} before this one."
+            yield _error(f"{path}.audience", "allotment_repeated", message)
+        if slot.audiences is not None and one.audience not in slot.audiences:
+            message = f"{one.audience} is not among the slot's audiences."
+            yield _error(f"{path}.audience", "allotment_for_nobody", message)
+    if sum(one.seats for one in allotments) > slot.capacity:
+        message = "The allotments have more seats together than the slot."
+        yield _error("allotments", "allotments_above_capacity", message)
+    if allotments and slot.exclusive:
+        message = "One party takes an exclusive slot whole: there is nothing to keep a part of."
+        yield _error("allotments", "allotments_of_exclusive", message)
+
+
+def _ranges(slot: SlotOffered) -> Iterator[FieldError]:
+    for name, of in (("ages", slot.ages), ("grades", slot.grades)):
+        if of is not None and of.min is not None and of.max is not None and of.max < of.min:
+            yield _error(f"{name}.max", "range_impossible", f"{name}.max is below {name}.min.")
 
 
 def _tame(error: FieldError) -> FieldError:

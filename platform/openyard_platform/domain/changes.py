@@ -2,10 +2,21 @@
 
 import datetime as dt
 
+from msgspec import Struct
+
 from openyard_events.commands import Change, Outcome, Reserve
-from openyard_platform.domain import facts, occupancy, rules, waitlist
-from openyard_platform.domain.requests import outcome_of
+from openyard_platform.domain import (
+    ages,
+    allotments,
+    facts,
+    occupancy,
+    outcomes,
+    rules,
+    seats,
+    waitlist,
+)
 from openyard_platform.domain.reservations import (
+    HOLDING,
     LIVE,
     Refusal,
     Reservation,
@@ -15,148 +26,199 @@ from openyard_platform.domain.slots import Slot
 from openyard_platform.domain.state import AuditEntry, Decisions, State
 
 
-def change(  # noqa: PLR0911 - one for each thing that ends it early
-    state: State, decisions: Decisions, asked: Change, at: dt.datetime
-) -> Outcome:
+class _Wanted(Struct, frozen=True):
+    """A reservation, and how it is to be. ``target``: its own slot, or another one."""
+
+    reservation: Reservation
+    slot: Slot
+    target: Slot
+    wish: Reserve
+    at: dt.datetime
+
+    @property
+    def need(self) -> int:
+        return self.target.held_by(self.wish.seats, self.wish.adults)
+
+    @property
+    def moves(self) -> bool:
+        return self.target.id != self.slot.id
+
+    @property
+    def holds(self) -> bool:
+        return self.reservation.status in HOLDING
+
+    @property
+    def grows(self) -> bool:
+        return self.need > self.reservation.held or self.wish.seats > self.reservation.seats
+
+
+def change(state: State, decisions: Decisions, asked: Change, at: dt.datetime) -> Outcome:
     """Do all that is asked, or refuse it and leave everything as it was."""
     reservation = state.reservations.get(asked.reservation_id)
     if reservation is None or reservation.holder_id != asked.holder_id:
-        return Outcome(id=asked.id, status="failed", refusals=[{"code": "reservation_unknown"}])
-    if reservation.status not in LIVE:
-        return _refused(asked, reservation, at, [{"code": "reservation_ended"}])
+        return outcomes.unknown(asked.id)
     slot = state.slots[reservation.slot_id]
-    seats = reservation.seats if asked.seats is None else asked.seats
-    adults = reservation.adults if asked.adults is None else asked.adults
     target = slot if asked.slot_id is None else state.slots.get(asked.slot_id)
     if target is None:
-        return Outcome(id=asked.id, status="failed", refusals=[{"code": "slot_unknown"}])
-    if target.venue_id != slot.venue_id:
-        return _refused(asked, reservation, at, [{"code": "another_venue"}])
-    if (target.id, seats, adults) == (slot.id, reservation.seats, reservation.adults):
-        return outcome_of(asked.id, reservation)
-    if seats < len(reservation.party_nos):
-        # Each of the named children needs a seat.
-        return _refused(asked, reservation, at, [{"code": "seats_below_children"}])
-    if target.id == slot.id:
-        refusals = _against_resizing(slot, reservation, seats, adults, at)
-    else:
-        refusals = _against_moving(state, slot, target, reservation, asked, seats, adults, at)
+        return outcomes.unknown(asked.id, "slot_unknown")
+    wanted = _Wanted(reservation, slot, target, _wish(asked, reservation, target), at)
+    if reservation.status in LIVE and _is_as_it_was(wanted):
+        return outcomes.of(asked.id, reservation)
+    refusals = _against(state, wanted)
     if refusals:
-        return _refused(asked, reservation, at, refusals)
-    if target.id == slot.id:
-        _resize(decisions, slot, reservation, seats, adults, at)
+        return outcomes.refused(asked.id, reservation, at, refusals)
+    if wanted.moves:
+        _move(state, decisions, wanted)
     else:
-        _move(state, decisions, slot, target, reservation, seats, adults, at)
-    _tell(decisions, asked, target, reservation, at)
+        _resize(state, decisions, wanted)
+    _tell(decisions, asked, wanted)
     # The seats that came free go on, on the slot they came free on.
     waitlist.hand_on(state, decisions, slot, at)
-    return outcome_of(asked.id, reservation)
+    return outcomes.of(asked.id, reservation)
 
 
-def _against_resizing(
-    slot: Slot, reservation: Reservation, seats: int, adults: int, at: dt.datetime
-) -> list[Refusal]:
-    need = slot.held_by(seats, adults)
-    refusals = rules.of_party(slot, seats, adults)
-    if need > reservation.held or seats > reservation.seats:
-        refusals = rules.of_window(slot, at) + refusals
-    elif reservation.status == ReservationStatus.CONFIRMED and need < reservation.held:
-        late = rules.of_cancelling(slot, at)
-        if late is not None and not reservation.needs_reconfirm:
-            refusals.append(late)
-    if need > slot.capacity or seats > slot.capacity:
-        refusals.append({"code": "insufficient_capacity", "remaining": slot.free})
-    elif reservation.status == ReservationStatus.CONFIRMED and need > reservation.held:
-        # Who wants more is a newcomer for what is more: whoever waits comes first.
-        free = 0 if slot.waiting else slot.free
-        if need - reservation.held > free:
-            refusals.append({"code": "insufficient_capacity", "remaining": free})
-    return refusals
-
-
-def _against_moving(  # noqa: PLR0913 - what a move is made of
-    state: State,
-    slot: Slot,
-    target: Slot,
-    reservation: Reservation,
-    asked: Change,
-    seats: int,
-    adults: int,
-    at: dt.datetime,
-) -> list[Refusal]:
-    wish = Reserve(
+def _wish(asked: Change, reservation: Reservation, target: Slot) -> Reserve:
+    return Reserve(
         id=asked.id,
         slot_id=target.id,
         account_id=asked.account_id,
         holder_id=asked.holder_id,
         parties=(),
         audiences=asked.audiences,
-        seats=seats,
-        adults=adults,
+        seats=reservation.seats if asked.seats is None else asked.seats,
+        adults=reservation.adults if asked.adults is None else asked.adults,
         waitlist=False,
+        births=asked.births,
+        grade=asked.grade,
     )
-    refusals = rules.of_slot(target, wish, at)
-    if reservation.status == ReservationStatus.CONFIRMED and not reservation.needs_reconfirm:
-        late = rules.of_cancelling(slot, at)
-        if late is not None:
-            refusals.append(late)
-    for no in reservation.party_nos:
-        same = state.live.get((target.id, no))
-        if same is not None:
-            refusals.append({"code": "already_reserved", "reservation": same})
-            break
-    else:
-        other = state.party_conflict(reservation.party_nos, target.span, but=reservation.id)
-        if other is not None:
-            refusals.append({"code": "overlaps_own_reservation", "reservation": other})
-    full = rules.of_seats(target, wish)
-    if full is not None:
-        refusals.append(full)
+
+
+def _is_as_it_was(wanted: _Wanted) -> bool:
+    before, after = wanted.reservation, wanted.wish
+    return not wanted.moves and (after.seats, after.adults) == (before.seats, before.adults)
+
+
+def _against(state: State, wanted: _Wanted) -> list[Refusal]:
+    if wanted.reservation.status not in LIVE:
+        return [{"code": "reservation_ended"}]
+    if wanted.target.venue_id != wanted.slot.venue_id:
+        return [{"code": "another_venue"}]
+    if wanted.wish.seats < len(wanted.reservation.party_nos):
+        # Each of the named children needs a seat.
+        return [{"code": "seats_below_children"}]
+    if wanted.moves:
+        return _against_moving(state, wanted)
+    return _against_resizing(state, wanted)
+
+
+def _against_resizing(state: State, wanted: _Wanted) -> list[Refusal]:
+    slot, reservation, wish, at = wanted.slot, wanted.reservation, wanted.wish, wanted.at
+    refusals = rules.of_party(slot, wish.seats, wish.adults)
+    if wanted.grows:
+        refusals = rules.of_window(slot, at) + refusals + ages.of_people(slot, wish)
+    elif wanted.holds and wanted.need < reservation.held:
+        refusals += _too_late(wanted)
+    if wanted.need > slot.capacity or wish.seats > slot.capacity:
+        refusals.append({"code": "insufficient_capacity", "remaining": slot.free})
+    elif wanted.holds and wanted.need > reservation.held:
+        refusals += _against_growing(state, wanted)
     return refusals
 
 
-def _resize(  # noqa: PLR0913 - as above
-    decisions: Decisions,
-    slot: Slot,
-    reservation: Reservation,
-    seats: int,
-    adults: int,
-    at: dt.datetime,
-) -> None:
-    need = slot.held_by(seats, adults)
-    if reservation.status == ReservationStatus.CONFIRMED:
-        slot.taken += need - reservation.held
-    reservation.seats, reservation.adults, reservation.held = seats, adults, need
+def _against_growing(state: State, wanted: _Wanted) -> list[Refusal]:
+    """Who wants more is a newcomer for what is more: whoever waits comes first."""
+    slot, reservation = wanted.slot, wanted.reservation
+    more = wanted.need - reservation.held
+    share = seats.share_of(slot, wanted.wish.audiences, wanted.at, back=reservation)
+    of_own, of_open = share.split(wanted.need)
+    open_now = reservation.held - reservation.allotted
+    line_before = slot.waiting > 0 and (
+        of_open > open_now or share.own is None or share.own.waiting > 0
+    )
+    refusals: list[Refusal] = []
+    if line_before:
+        refusals.append({"code": "insufficient_capacity", "remaining": 0})
+    elif of_own + min(of_open, share.open) < wanted.need:
+        remaining = max(0, share.seats - reservation.held)
+        refusals.append({"code": "insufficient_capacity", "remaining": remaining})
+        refusals += [
+            {
+                "code": "allotment_reserved",
+                "audience": kept.audience,
+                "releases_at": kept.releases_at,
+            }
+            for kept in allotments.kept_from(slot.allotments, wanted.wish.audiences, wanted.at)
+            if more <= slot.free
+        ]
+    refusals += seats.cap_refusal(state, slot, share, reservation.holder_id, more)
+    refusals += seats.space_refusal(state, slot, more)
+    return refusals
+
+
+def _against_moving(state: State, wanted: _Wanted) -> list[Refusal]:
+    slot, target, reservation = wanted.slot, wanted.target, wanted.reservation
+    refusals = rules.of_slot(target, wanted.wish, wanted.at)
+    if wanted.holds:
+        refusals += _too_late(wanted)
+    refusals += _against_parties(state, wanted)
+    share = seats.share_of(target, wanted.wish.audiences, wanted.at)
+    refusals += rules.of_seats(target, wanted.wish, share, wanted.at)
+    refusals += seats.cap_refusal(state, target, share, reservation.holder_id, wanted.need)
+    # Who alone keeps the old slot in its space takes it along.
+    alone = wanted.holds and slot.claims_on_booking and slot.taken == reservation.held
+    without = slot.id if alone else None
+    refusals += seats.space_refusal(state, target, wanted.need, without=without)
+    return refusals
+
+
+def _against_parties(state: State, wanted: _Wanted) -> list[Refusal]:
+    reservation, target = wanted.reservation, wanted.target
+    for no in reservation.party_nos:
+        same = state.live.get((target.id, no))
+        if same is not None:
+            return [{"code": "already_reserved", "reservation": same}]
+    other = state.party_conflict(reservation.party_nos, target.span, but=reservation.id)
+    return [] if other is None else [{"code": "overlaps_own_reservation", "reservation": other}]
+
+
+def _too_late(wanted: _Wanted) -> list[Refusal]:
+    """Seats that are confirmed can be given back until the deadline, unless the venue moved."""
+    is_free = wanted.reservation.status != ReservationStatus.CONFIRMED
+    if is_free or wanted.reservation.needs_reconfirm:
+        return []
+    late = rules.of_cancelling(wanted.slot, wanted.at)
+    return [] if late is None else [late]
+
+
+def _resize(state: State, decisions: Decisions, wanted: _Wanted) -> None:
+    slot, reservation, at = wanted.slot, wanted.reservation, wanted.at
+    if wanted.holds:
+        seats.give(state, decisions, slot, reservation, at)
+    _rewrite(wanted)
+    if wanted.holds:
+        seats.take(state, decisions, slot, reservation, at)
     decisions.touch_reservation(reservation, at)
     decisions.touch_slot(slot, at)
 
 
-def _move(  # noqa: PLR0913 - as above
-    state: State,
-    decisions: Decisions,
-    slot: Slot,
-    target: Slot,
-    reservation: Reservation,
-    seats: int,
-    adults: int,
-    at: dt.datetime,
-) -> None:
+def _move(state: State, decisions: Decisions, wanted: _Wanted) -> None:
     """The same reservation on another slot: its calendar entry moves, and does not come twice."""
+    slot, target, reservation, at = wanted.slot, wanted.target, wanted.reservation, wanted.at
     occupancy.free_party(state, decisions, reservation)
-    if reservation.status == ReservationStatus.CONFIRMED:
-        slot.taken -= reservation.held
+    if wanted.holds:
+        seats.give(state, decisions, slot, reservation, at)
     else:
-        slot.waiting -= 1
+        seats.leave_line(decisions, slot, reservation)
     target.decided += 1
     reservation.slot_id = target.id
     reservation.position = target.decided
     reservation.status = ReservationStatus.CONFIRMED
     reservation.needs_reconfirm = False
-    reservation.seats, reservation.adults = seats, adults
-    reservation.held = target.held_by(seats, adults)
+    reservation.offer_expires_at = None
+    _rewrite(wanted)
     # Above what either slot has counted, so that every calendar sees the newer entry.
     reservation.sequence += slot.sequence + 1
-    target.taken += reservation.held
+    seats.take(state, decisions, target, reservation, at)
     occupancy.take_party(state, decisions, reservation, target.span)
     state.on_slot[slot.id] = [
         one for one in state.on_slot.get(slot.id, []) if one != reservation.id
@@ -170,34 +232,27 @@ def _move(  # noqa: PLR0913 - as above
     decisions.tell(slot, at, facts.updated(slot, moved=False))
 
 
-def _tell(
-    decisions: Decisions, asked: Change, slot: Slot, reservation: Reservation, at: dt.datetime
-) -> None:
-    decisions.tell(slot, at, facts.amended(slot, reservation))
+def _rewrite(wanted: _Wanted) -> None:
+    reservation = wanted.reservation
+    reservation.seats, reservation.adults = wanted.wish.seats, wanted.wish.adults
+    reservation.held = wanted.need
+    reservation.audiences = list(wanted.wish.audiences)
+
+
+def _tell(decisions: Decisions, asked: Change, wanted: _Wanted) -> None:
+    reservation = wanted.reservation
+    decisions.tell(wanted.target, wanted.at, facts.amended(wanted.target, reservation))
     decisions.audit.append(
         AuditEntry(
             action="reservation.amended",
-            at=at,
+            at=wanted.at,
             actor_id=asked.account_id,
             subject_id=reservation.id,
             detail={
-                "slot": slot.id,
+                "slot": wanted.target.id,
                 "position": reservation.position,
                 "seats": reservation.seats,
                 "adults": reservation.adults,
             },
         )
-    )
-
-
-def _refused(
-    asked: Change, reservation: Reservation, at: dt.datetime, refusals: list[Refusal]
-) -> Outcome:
-    return Outcome(
-        id=asked.id,
-        status=ReservationStatus.REFUSED,
-        reservation_id=reservation.id,
-        position=reservation.position,
-        refusals=refusals,
-        decided_at=at,
     )

@@ -1,8 +1,10 @@
 """Facts about slots and reservations, filled in from the working copies."""
 
+import datetime as dt
 from typing import Any, Literal
 
 from openyard_events import contracts
+from openyard_platform.domain.allotments import Allotment
 from openyard_platform.domain.reservations import Reservation
 from openyard_platform.domain.slots import Slot
 
@@ -48,13 +50,37 @@ def waitlisted(slot: Slot, reservation: Reservation) -> contracts.ReservationWai
     return contracts.ReservationWaitlisted(**_both(slot, reservation))
 
 
+def released(slot: Slot, allotment: Allotment) -> contracts.SlotReleased:
+    return contracts.SlotReleased(**_slot(slot), audience=allotment.audience, seats=allotment.left)
+
+
+def offered(
+    slot: Slot, reservation: Reservation, expires_at: dt.datetime
+) -> contracts.ReservationOffered:
+    return contracts.ReservationOffered(**_both(slot, reservation), expires_at=expires_at)
+
+
+def declined(slot: Slot, reservation: Reservation) -> contracts.ReservationDeclined:
+    return contracts.ReservationDeclined(**_both(slot, reservation))
+
+
+def offer_expired(slot: Slot, reservation: Reservation) -> contracts.ReservationOfferExpired:
+    return contracts.ReservationOfferExpired(**_both(slot, reservation))
+
+
+def displaced(slot: Slot, reservation: Reservation) -> contracts.ReservationDisplaced:
+    return contracts.ReservationDisplaced(**_both(slot, reservation))
+
+
 def promoted(slot: Slot, reservation: Reservation) -> contracts.ReservationPromoted:
     return contracts.ReservationPromoted(**_both(slot, reservation))
 
 
 def refused(slot: Slot, reservation: Reservation) -> contracts.ReservationRefused:
     codes = [refusal["code"] for refusal in reservation.refusals]
-    return contracts.ReservationRefused(**_both(slot, reservation), codes=codes)
+    return contracts.ReservationRefused(
+        **_both(slot, reservation), codes=codes, refusals=reservation.refusals
+    )
 
 
 def cancelled(

@@ -1,8 +1,11 @@
-"""Who and what is taken when: parties by confirmed reservations, leaf spaces by slots."""
+"""Who and what is taken when: parties by those who hold seats, spaces by slots."""
+
+import datetime as dt
+from uuid import UUID
 
 from openyard_platform.domain.reservations import Reservation
 from openyard_platform.domain.slots import Slot, Space
-from openyard_platform.domain.state import Decisions, PartyTaken, State
+from openyard_platform.domain.state import Decisions, PartyTaken, State, Woken
 
 
 def take_party(
@@ -42,13 +45,74 @@ def _claim(
 
 
 def take_space(state: State, decisions: Decisions, slot: Slot, space: Space) -> None:
+    """Take the space from now on, or as much of a shareable one as the slot needs by now."""
+    lo, hi = slot.occupied
     for leaf in space.leaves:
-        state.space_busy.setdefault(leaf, []).append((*slot.span, slot.id))
-        decisions.slot_occupancies.append((slot.id, leaf, *slot.span))
+        if leaf not in space.shared:
+            state.space_busy.setdefault(leaf, []).append((lo, hi, slot.id))
+            decisions.slot_occupancies.append((slot.id, leaf, lo, hi))
+            continue
+        room = _room(slot, space, leaf, slot.taken)
+        others = [entry for entry in state.space_shares.get(leaf, ()) if entry[3] != slot.id]
+        state.space_shares[leaf] = [*others, (lo, hi, room, slot.id)]
+        decisions.space_shares[slot.id, leaf] = (lo, hi, room)
 
 
 def free_space(state: State, decisions: Decisions, slot: Slot) -> None:
+    """Let the space go."""
     for leaf, busy in state.space_busy.items():
         state.space_busy[leaf] = [entry for entry in busy if entry[2] != slot.id]
+    for leaf, shares in state.space_shares.items():
+        state.space_shares[leaf] = [entry for entry in shares if entry[3] != slot.id]
+        decisions.space_shares.pop((slot.id, leaf), None)
     decisions.slot_occupancies = [row for row in decisions.slot_occupancies if row[0] != slot.id]
     decisions.freed_slots.add(slot.id)
+
+
+def wake(state: State, decisions: Decisions, slot: Slot, at: dt.datetime) -> None:
+    """The slot let its space go: have the waiting lists of those that share it looked at."""
+    space = state.space_of(slot)
+    if space is None:
+        return
+    leaves = set(space.leaves)
+    sharing = [
+        other.id
+        for (venue_id, _), other in state.spaces.items()
+        if venue_id == slot.venue_id and leaves.intersection(other.leaves)
+    ]
+    decisions.woken.append(
+        Woken(venue_id=slot.venue_id, space_ids=tuple(sharing), span=slot.occupied, at=at)
+    )
+
+
+def space_obstacle(
+    state: State,
+    slot: Slot,
+    space: Space,
+    taken: int,
+    *,
+    without: UUID | None = None,
+) -> UUID | None:
+    """Which other slot keeps this one out of its space, with ``taken`` seats held on it.
+
+    ``without``: a slot that will have let its space go by then.
+    """
+    but = {slot.id} if without is None else {slot.id, without}
+    exclusive = [leaf for leaf in space.leaves if leaf not in space.shared]
+    other = state.space_conflict(exclusive, slot.occupied, but)
+    if other is not None:
+        return other
+    for leaf, room in space.shared.items():
+        there = state.room_taken(leaf, slot.occupied, but)
+        if there + _room(slot, space, leaf, taken) > room:
+            owners = [one[3] for one in state.space_shares.get(leaf, ()) if one[3] not in but]
+            return owners[0] if owners else slot.id
+    return None
+
+
+def _room(slot: Slot, space: Space, leaf: int, taken: int) -> int:
+    """How much of a shareable leaf the slot takes."""
+    if not space.is_shared or slot.exclusive:
+        # What contains the leaf, or is one party's alone, takes it whole.
+        return space.shared[leaf]
+    return taken if slot.claims_on_booking else slot.capacity

@@ -3,12 +3,21 @@
 import datetime as dt
 from typing import Any
 
+from openyard_calendars import intervals
 from openyard_events.commands import OfferSlot, Outcome, WithdrawSlot
-from openyard_events.contracts import FieldError, Receipt
-from openyard_platform.domain import facts, occupancy, requests, waitlist
-from openyard_platform.domain.reservations import Reservation, ReservationStatus
+from openyard_events.contracts import FieldError, Overbooked, Receipt
+from openyard_platform.domain import due, facts, occupancy, requests, seats
+from openyard_platform.domain.reservations import (
+    HOLDING,
+    LIVE,
+    Reservation,
+    ReservationStatus,
+)
 from openyard_platform.domain.slots import Slot, SlotStatus, Space, restate
 from openyard_platform.domain.state import AuditEntry, Decisions, State
+
+# Why a party has to go that came last, or has become larger than the slot.
+FEWER_SEATS = "场馆减少了名额。"
 
 
 def offer(state: State, decisions: Decisions, asked: OfferSlot, at: dt.datetime) -> Outcome:
@@ -71,42 +80,45 @@ def _obstacle(state: State, asked: OfferSlot, slot: Slot | None) -> FieldError |
         updated_at=asked.slot.starts_at,
     )
     restate(wanted, asked.slot, space, asked.slot.starts_at)
-    if _occupies(wanted):
-        own = slot.id if slot is not None else None
-        other_id = state.space_conflict(space.leaves, wanted.span, but=own)
-        if other_id is not None:
-            other = state.slots.get(other_id)
-            name = f"slot {other.external_id!r}" if other is not None else "another slot"
-            return FieldError(
-                path="space",
-                code="space_occupied",
-                message=f"The space is taken at that time by {name}.",
-            )
+    needed = 0
     if slot is not None and slot.status == SlotStatus.OPEN:
-        needed = sum(
-            wanted.held_by(reservation.seats, reservation.adults)
-            for reservation in _confirmed(state, slot)
+        wanted.id = slot.id
+        needed = sum(wanted.held_by(one.seats, one.adults) for one in _holders(state, slot))
+    if needed > wanted.capacity and wanted.overbooked == Overbooked.REFUSE:
+        return FieldError(
+            path="capacity",
+            code="capacity_below_taken",
+            message=f"{needed} seats are taken; the capacity cannot be lower, unless "
+            "overbooked says who gives way.",
         )
-        if needed > wanted.capacity:
-            return FieldError(
-                path="capacity",
-                code="capacity_below_taken",
-                message=f"{needed} seats are confirmed; the capacity cannot be lower.",
-            )
-    return None
+    return _space_error(state, wanted, space, min(needed, wanted.capacity))
 
 
-def _occupies(slot: Slot) -> bool:
-    """Whether the slot takes its space; shifts and outreach never do."""
-    return slot.kind not in {"shift", "outreach"}
+def _space_error(state: State, wanted: Slot, space: Space, taken: int) -> FieldError | None:
+    """Who else has the space, where the slot takes it now."""
+    if not wanted.occupies or (wanted.claims_on_booking and not taken):
+        return None
+    other_id = occupancy.space_obstacle(state, wanted, space, taken)
+    if other_id is None:
+        return None
+    if other_id == wanted.id:
+        return FieldError(
+            path="capacity",
+            code="space_too_small",
+            message=f"The space has room for {min(space.shared.values())} at one time.",
+        )
+    known = state.slots.get(other_id)
+    called = known.external_id if known is not None else state.occupants.get(other_id)
+    name = f"slot {called!r}" if called is not None else "another slot"
+    return FieldError(
+        path="space", code="space_occupied", message=f"The space is taken at that time by {name}."
+    )
 
 
-def _confirmed(state: State, slot: Slot) -> list[Reservation]:
-    return [
-        state.reservations[known]
-        for known in state.on_slot.get(slot.id, ())
-        if state.reservations[known].status == ReservationStatus.CONFIRMED
-    ]
+def _holders(state: State, slot: Slot) -> list[Reservation]:
+    """Who has seats, in order of position."""
+    on_slot = (state.reservations[known] for known in state.on_slot.get(slot.id, ()))
+    return [one for one in on_slot if one.status in HOLDING]
 
 
 def _blank(
@@ -133,12 +145,27 @@ def _open(
     state: State, decisions: Decisions, asked: OfferSlot, space: Space, at: dt.datetime
 ) -> Slot:
     slot = _blank(state, decisions, asked, at)
-    restate(slot, asked.slot, space, at)
-    if _occupies(slot):
-        occupancy.take_space(state, decisions, slot, space)
+    _restate(state, decisions, slot, asked, space, at)
     decisions.tell(slot, at, facts.opened(slot))
     _audit(decisions, "slot.opened", slot, at)
     return slot
+
+
+def _restate(  # noqa: PLR0913 - the same as any change of a slot
+    state: State,
+    decisions: Decisions,
+    slot: Slot,
+    asked: OfferSlot,
+    space: Space,
+    at: dt.datetime,
+) -> None:
+    """Write what the venue states into a slot that nobody has anything to do with."""
+    restate(slot, asked.slot, space, at)
+    decisions.recounted_slots.add(slot.id)
+    if slot.occupies and not slot.claims_on_booking:
+        occupancy.take_space(state, decisions, slot, space)
+    slot.due_at = None
+    due.reckon(state, slot)
 
 
 def _reopen(  # noqa: PLR0913 - the same as any change of a slot
@@ -149,10 +176,10 @@ def _reopen(  # noqa: PLR0913 - the same as any change of a slot
     space: Space,
     at: dt.datetime,
 ) -> None:
-    restate(slot, asked.slot, space, at)
+    # Who is still to be told of the withdrawal is told before it is there again.
+    due.end_reservations(state, decisions, slot, at, all_at_once=True)
+    _restate(state, decisions, slot, asked, space, at)
     slot.sequence += 1
-    if _occupies(slot):
-        occupancy.take_space(state, decisions, slot, space)
     decisions.restate_slot(slot, at)
     decisions.tell(slot, at, facts.opened(slot))
     _audit(decisions, "slot.opened", slot, at)
@@ -168,29 +195,106 @@ def _change(  # noqa: PLR0913 - the same as any change of a slot
 ) -> None:
     before = (slot.span, slot.space_id)
     title = slot.title
-    holders = _confirmed(state, slot)
-    occupancy.free_space(state, decisions, slot)
+    living = [state.reservations[known] for known in state.on_slot.get(slot.id, ())]
+    living = [one for one in living if one.status in LIVE]
+    if slot.occupies:
+        occupancy.free_space(state, decisions, slot)
+        if (slot.space_id, slot.span) != (space.id, _span(asked)):
+            occupancy.wake(state, decisions, slot, at)
     restate(slot, asked.slot, space, at)
-    if _occupies(slot):
-        occupancy.take_space(state, decisions, slot, space)
     moved = before != (slot.span, slot.space_id)
     if moved:
         slot.sequence += 1
-    slot.taken = 0
-    for known in state.on_slot.get(slot.id, ()):
-        reservation = state.reservations[known]
-        reservation.held = slot.held_by(reservation.seats, reservation.adults)
-        if reservation.status == ReservationStatus.CONFIRMED:
-            slot.taken += reservation.held
-        if reservation.id not in decisions.new_reservations:
-            decisions.changed_reservations[reservation.id] = reservation
+    _recount(state, decisions, slot, living, at)
+    if slot.occupies and (slot.taken or not slot.claims_on_booking):
+        occupancy.take_space(state, decisions, slot, space)
     decisions.restate_slot(slot, at)
     decisions.tell(slot, at, facts.updated(slot, moved=moved))
     _audit(decisions, "slot.changed", slot, at)
     if moved or title != slot.title:
-        for reservation in holders:
-            _carry_over(state, decisions, slot, reservation, at, moved=moved)
-    waitlist.hand_on(state, decisions, slot, at)
+        for reservation in living:
+            if reservation.status in HOLDING:
+                _carry_over(state, decisions, slot, reservation, at, moved=moved)
+    slot.due_at = None
+    due.work_off_restated(state, decisions, slot, at)
+
+
+def _span(asked: OfferSlot) -> tuple[int, int]:
+    return intervals.span(asked.slot.starts_at, asked.slot.ends_at)
+
+
+def _recount(
+    state: State,
+    decisions: Decisions,
+    slot: Slot,
+    living: list[Reservation],
+    at: dt.datetime,
+) -> None:
+    """Seat everybody anew in order of position, by what the slot is now; who came last gives way.
+
+    A waiting party that is larger than the slot has become waits for nothing, and is told so.
+    """
+    decisions.recounted_slots.add(slot.id)
+    slot.taken = slot.waiting = 0
+    before = {one.id: (one.held, one.allotment, one.allotted) for one in living}
+    for reservation in living:
+        reservation.held = slot.held_by(reservation.seats, reservation.adults)
+        state.held[slot.id, reservation.holder_id] = 0
+    holders = [one for one in living if one.status in HOLDING]
+    leaving: list[Reservation] = []
+    while holders and sum(one.held for one in holders) > slot.capacity:
+        leaving.append(holders.pop())
+    for reservation in holders:
+        state.held[slot.id, reservation.holder_id] += reservation.held
+        seats.recount(slot, reservation, at)
+    for reservation in living:
+        if reservation.status == ReservationStatus.WAITLISTED:
+            seats.join_line(decisions, slot, reservation, at)
+            if reservation.held > slot.capacity:
+                leaving.append(reservation)
+    for reservation in leaving:
+        _displace(state, decisions, slot, reservation, at)
+    for reservation in living:
+        # Whoever was just displaced is written and counted already.
+        after = (reservation.held, reservation.allotment, reservation.allotted)
+        if after != before[reservation.id] and reservation not in leaving:
+            decisions.touch_reservation(reservation, at)
+
+
+def _displace(
+    state: State,
+    decisions: Decisions,
+    slot: Slot,
+    reservation: Reservation,
+    at: dt.datetime,
+) -> None:
+    """The venue has fewer seats now: a party waits again, in its old place, or has to go."""
+    was_waiting = reservation.status == ReservationStatus.WAITLISTED
+    if not was_waiting:
+        reservation.status = ReservationStatus.WAITLISTED
+        seats.join_line(decisions, slot, reservation, at)
+    fits = reservation.held <= slot.capacity
+    if not fits or slot.overbooked == Overbooked.LATEST_LEAVE:
+        reason = FEWER_SEATS
+        requests.give_back(state, decisions, slot, reservation, at, by="venue", reason=reason)
+        return
+    occupancy.free_party(state, decisions, reservation)
+    occupancy.claim_party(state, decisions, reservation)
+    reservation.needs_reconfirm = False
+    reservation.offer_expires_at = None
+    reservation.sequence += 1
+    decisions.touch_reservation(reservation, at)
+    decisions.touch_slot(slot, at)
+    decisions.tell(slot, at, facts.displaced(slot, reservation))
+    decisions.audit.append(
+        AuditEntry(
+            action="reservation.displaced",
+            at=at,
+            actor_id=slot.venue_id,
+            subject_id=reservation.id,
+            detail={"slot": slot.id, "position": reservation.position},
+        )
+    )
 
 
 def _carry_over(  # noqa: PLR0913 - the same as any change of a slot
@@ -221,14 +325,14 @@ def _carry_over(  # noqa: PLR0913 - the same as any change of a slot
 def _close(
     state: State, decisions: Decisions, slot: Slot, reason: str | None, at: dt.datetime
 ) -> None:
+    if slot.occupies:
+        occupancy.free_space(state, decisions, slot)
+        occupancy.wake(state, decisions, slot, at)
     slot.status = SlotStatus.WITHDRAWN
     slot.reason = reason
     slot.sequence += 1
-    occupancy.free_space(state, decisions, slot)
-    for known in list(state.on_slot.get(slot.id, ())):
-        reservation = state.reservations[known]
-        if reservation.status in {ReservationStatus.CONFIRMED, ReservationStatus.WAITLISTED}:
-            requests.give_back(state, decisions, slot, reservation, at, by="venue", reason=reason)
+    slot.due_at = None
+    due.end_reservations(state, decisions, slot, at)
     decisions.restate_slot(slot, at)
     decisions.tell(slot, at, facts.closed(slot))
     _audit(decisions, "slot.closed", slot, at)

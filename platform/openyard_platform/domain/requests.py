@@ -1,11 +1,13 @@
 """What a party asks: seats on a slot, and to give them back."""
 
 import datetime as dt
-from typing import Any
+from typing import Literal
+from uuid import UUID
 
 from openyard_events.commands import Cancel, Outcome, Reserve
-from openyard_platform.domain import facts, occupancy, rules, waitlist
+from openyard_platform.domain import facts, occupancy, outcomes, rules, seats, waitlist
 from openyard_platform.domain.reservations import (
+    HOLDING,
     LIVE,
     Refusal,
     Reservation,
@@ -21,14 +23,14 @@ def reserve(state: State, decisions: Decisions, asked: Reserve, at: dt.datetime)
     """Confirm, waitlist or refuse; a repeated id or Idempotency-Key has the first outcome."""
     known = state.reservations.get(asked.id)
     if known is not None:
-        return outcome_of(asked.id, known)
+        return outcomes.of(asked.id, known)
     if asked.key is not None:
         use = state.keys.get((asked.account_id, asked.key))
         if use is not None:
             return _repeated(state, decisions, asked, use, at)
     slot = state.slots.get(asked.slot_id)
     if slot is None:
-        return Outcome(id=asked.id, status="failed", refusals=[{"code": "slot_unknown"}])
+        return outcomes.unknown(asked.id, "slot_unknown")
     return _decide(state, decisions, asked, slot, at)
 
 
@@ -36,24 +38,18 @@ def cancel(state: State, decisions: Decisions, asked: Cancel, at: dt.datetime) -
     """Give a reservation back; the seats go to the first waiting party that fits."""
     reservation = state.reservations.get(asked.reservation_id)
     if reservation is None or reservation.holder_id != asked.holder_id:
-        return Outcome(id=asked.id, status="failed", refusals=[{"code": "reservation_unknown"}])
+        return outcomes.unknown(asked.id)
     if reservation.status not in LIVE:
         # Cancelling twice is what a second tap does; it changes nothing and is no error.
-        return outcome_of(asked.id, reservation)
+        return outcomes.of(asked.id, reservation)
     slot = state.slots[reservation.slot_id]
     if reservation.status == ReservationStatus.CONFIRMED and not reservation.needs_reconfirm:
         refusal = rules.of_cancelling(slot, at)
         if refusal is not None:
-            return Outcome(
-                id=asked.id,
-                status=ReservationStatus.REFUSED,
-                reservation_id=reservation.id,
-                refusals=[refusal],
-                decided_at=at,
-            )
+            return outcomes.refused(asked.id, reservation, at, [refusal])
     give_back(state, decisions, slot, reservation, at, by="holder", actor=asked.account_id)
     waitlist.hand_on(state, decisions, slot, at)
-    return outcome_of(asked.id, reservation)
+    return outcomes.of(asked.id, reservation)
 
 
 def give_back(  # noqa: PLR0913 - who ends it, why and when are all part of the fact
@@ -63,38 +59,25 @@ def give_back(  # noqa: PLR0913 - who ends it, why and when are all part of the 
     reservation: Reservation,
     at: dt.datetime,
     *,
-    by: Any,
-    actor: Any = None,
+    by: Literal["holder", "venue"],
+    actor: UUID | None = None,
     reason: str | None = None,
 ) -> None:
     """End a live reservation and free what it held; seats are not handed on here."""
-    if reservation.status == ReservationStatus.CONFIRMED:
-        slot.taken -= reservation.held
+    if reservation.status in HOLDING:
+        seats.give(state, decisions, slot, reservation, at)
     else:
-        slot.waiting -= 1
+        seats.leave_line(decisions, slot, reservation)
     occupancy.free_party(state, decisions, reservation)
     reservation.status = ReservationStatus.CANCELLED
     reservation.cancelled_by = by
     reservation.reason = reason
+    reservation.offer_expires_at = None
     reservation.sequence += 1
     decisions.touch_reservation(reservation, at)
     decisions.touch_slot(slot, at)
     decisions.tell(slot, at, facts.cancelled(slot, reservation, by))
     _audit(decisions, "reservation.cancelled", reservation, at, actor, {"by": by})
-
-
-def outcome_of(command_id: Any, reservation: Reservation, place: int | None = None) -> Outcome:
-    """The answer that speaks of a reservation as it stands."""
-    return Outcome(
-        id=command_id,
-        status=reservation.status,
-        reservation_id=reservation.id,
-        slot_id=reservation.slot_id,
-        position=reservation.position,
-        waitlist_place=place,
-        refusals=reservation.refusals,
-        decided_at=reservation.updated_at,
-    )
 
 
 def _repeated(
@@ -110,7 +93,7 @@ def _repeated(
         )
     )
     if same and first is not None:
-        return outcome_of(asked.id, first)
+        return outcomes.of(asked.id, first)
     return Outcome(
         id=asked.id,
         status=ReservationStatus.REFUSED,
@@ -123,20 +106,26 @@ def _decide(
     state: State, decisions: Decisions, asked: Reserve, slot: Slot, at: dt.datetime
 ) -> Outcome:
     nos = sorted(state.party_nos[ref] for ref in asked.parties)
+    need = slot.held_by(asked.seats, asked.adults)
+    share = seats.share_of(slot, asked.audiences, at)
     refusals = rules.of_slot(slot, asked, at)
     refusals += _of_party(state, slot, nos)
-    seats = rules.of_seats(slot, asked)
+    if share.own is not None:
+        refusals += seats.cap_refusal(state, slot, share, asked.holder_id, need)
+    if slot.claims_on_booking:
+        refusals += seats.space_refusal(state, slot, need)
+    scarce = rules.of_seats(slot, asked, share, at)
     if refusals:
         # Every code that applies is told; a full slot that one could wait for is no refusal.
-        if seats is not None and not rules.may_wait(slot, asked):
-            refusals.append(seats)
+        if not rules.may_wait(slot, asked):
+            refusals += scarce
         status = ReservationStatus.REFUSED
-    elif seats is None:
+    elif not scarce:
         status = ReservationStatus.CONFIRMED
     elif rules.may_wait(slot, asked):
         status = ReservationStatus.WAITLISTED
     else:
-        refusals.append(seats)
+        refusals = scarce
         status = ReservationStatus.REFUSED
     return _record(state, decisions, asked, slot, at, nos, status, refusals)
 
@@ -176,6 +165,7 @@ def _record(  # noqa: PLR0913 - one row is made of all of it
         position=slot.decided,
         refusals=refusals,
         note=asked.note,
+        audiences=list(asked.audiences),
         created_at=at,
         updated_at=at,
     )
@@ -192,10 +182,10 @@ def _record(  # noqa: PLR0913 - one row is made of all of it
         decisions.keys.append(use)
     place = None
     if status is ReservationStatus.CONFIRMED:
-        slot.taken += reservation.held
+        seats.take(state, decisions, slot, reservation, at)
         occupancy.take_party(state, decisions, reservation, slot.span)
     elif status is ReservationStatus.WAITLISTED:
-        slot.waiting += 1
+        seats.join_line(decisions, slot, reservation, at)
         place = slot.waiting
         occupancy.claim_party(state, decisions, reservation)
     if status is not ReservationStatus.REFUSED:
@@ -206,7 +196,7 @@ def _record(  # noqa: PLR0913 - one row is made of all of it
     if refusals:
         detail["refusals"] = refusals
     _audit(decisions, f"reservation.{status.value}", reservation, at, asked.account_id, detail)
-    return outcome_of(asked.id, reservation, place)
+    return outcomes.of(asked.id, reservation, place)
 
 
 def _tell(decisions: Decisions, slot: Slot, reservation: Reservation, at: dt.datetime) -> None:
@@ -223,7 +213,7 @@ def _audit(  # noqa: PLR0913 - an entry is made of all of it
     action: str,
     reservation: Reservation,
     at: dt.datetime,
-    actor: Any,
+    actor: UUID | None,
     detail: dict[str, object],
 ) -> None:
     decisions.audit.append(

@@ -4,6 +4,8 @@ import datetime as dt
 
 from openyard_events.commands import Reserve
 from openyard_events.contracts import Audience, SlotKind
+from openyard_platform.domain import ages, allotments
+from openyard_platform.domain.allotments import Share
 from openyard_platform.domain.reservations import Refusal
 from openyard_platform.domain.slots import Slot, SlotStatus
 
@@ -17,22 +19,43 @@ def of_slot(slot: Slot, asked: Reserve, now: dt.datetime) -> list[Refusal]:
         *of_window(slot, now),
         *_of_audience(slot, asked),
         *of_party(slot, asked.seats, asked.adults),
+        *ages.of_people(slot, asked),
     ]
 
 
-def of_seats(slot: Slot, asked: Reserve) -> Refusal | None:
+def of_seats(slot: Slot, asked: Reserve, share: Share, now: dt.datetime) -> list[Refusal]:
     """What the number of seats says against confirming the request at once.
 
-    While anyone waits, newcomers queue behind, whatever is free.
+    While anyone waits, newcomers queue behind, whatever is free; but who needs only seats kept
+    for them does not wait behind those for whom they are not kept.
     """
     need = slot.held_by(asked.seats, asked.adults)
     if asked.seats > slot.capacity or need > slot.capacity:
-        return {"code": "insufficient_capacity", "remaining": slot.free}
+        return [{"code": "insufficient_capacity", "remaining": share.seats}]
+    _, of_open = share.split(need)
+    if of_open <= share.open and _nobody_before(slot, share, of_open):
+        return []
+    remaining = share.seats if slot.waiting == 0 else 0
+    kept: list[Refusal] = []
     if slot.waiting == 0 and need <= slot.free:
-        return None
-    if slot.waiting == 0 and slot.free > 0:
-        return {"code": "insufficient_capacity", "remaining": slot.free}
-    return {"code": "slot_full"}
+        # The seats are there, and kept for others.
+        kept = [
+            {
+                "code": "allotment_reserved",
+                "audience": one.audience,
+                "releases_at": one.releases_at,
+            }
+            for one in allotments.kept_from(slot.allotments, asked.audiences, now)
+        ]
+    if remaining:
+        return [{"code": "insufficient_capacity", "remaining": remaining}, *kept]
+    return kept or [{"code": "slot_full"}]
+
+
+def _nobody_before(slot: Slot, share: Share, of_open: int) -> bool:
+    if slot.waiting == 0:
+        return True
+    return of_open == 0 and share.own is not None and share.own.waiting == 0
 
 
 def may_wait(slot: Slot, asked: Reserve) -> bool:
@@ -63,8 +86,9 @@ def of_window(slot: Slot, now: dt.datetime) -> list[Refusal]:
         return [{"code": "slot_cancelled"}]
     if slot.starts_at is not None and now >= slot.starts_at:
         return [{"code": "slot_started"}]
-    if slot.closes_at is not None and now >= slot.closes_at:
-        return [{"code": "booking_closed", "closes_at": slot.closes_at}]
+    closing = slot.closing
+    if closing is not None and now >= closing:
+        return [{"code": "booking_closed", "closes_at": closing}]
     if slot.opens_at is not None and now < slot.opens_at:
         return [{"code": "not_yet_open", "opens_at": slot.opens_at}]
     return []

@@ -1,7 +1,7 @@
 """What a batch of decisions starts from, and what it leaves to be written."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from uuid import UUID
 
 from msgspec import Struct, field
@@ -13,6 +13,7 @@ from openyard_platform.domain.reservations import Reservation
 from openyard_platform.domain.slots import Slot, Space
 
 Busy = tuple[int, int, UUID]  # minutes from, minutes to, whose (a reservation or a slot)
+Shared = tuple[int, int, int, UUID]  # minutes from, minutes to, room taken, by which slot
 
 
 class Asked(Struct, frozen=True):
@@ -54,6 +55,18 @@ class Alias(Struct, frozen=True, kw_only=True):
     reservation_id: UUID | None
 
 
+class Woken(Struct, frozen=True, kw_only=True):
+    """A space came free: whoever waits for slots in ``space_ids`` at that time may have a chance.
+
+    ``span``: minutes since 2000-01-01 UTC.
+    """
+
+    venue_id: UUID
+    space_ids: tuple[UUID, ...]
+    span: tuple[int, int]
+    at: dt.datetime
+
+
 class State(Struct, kw_only=True):
     """Everything the commands of one batch touch. ``decide`` uses it up."""
 
@@ -61,12 +74,20 @@ class State(Struct, kw_only=True):
     by_external: dict[tuple[UUID, str], Slot] = field(default_factory=dict)
     spaces: dict[tuple[UUID, str], Space] = field(default_factory=dict)
     space_busy: dict[int, list[Busy]] = field(default_factory=dict)
+    space_shares: dict[int, list[Shared]] = field(default_factory=dict)
+    # What slots are called that are in the way of others.
+    occupants: dict[UUID, str] = field(default_factory=dict)
+    allotted: list[UUID] = field(default_factory=list)  # slots that have allotments to be loaded
     districts: dict[UUID, str] = field(default_factory=dict)
     receipts: dict[tuple[UUID, str], Receipt] = field(default_factory=dict)
     reservations: dict[UUID, Reservation] = field(default_factory=dict)
-    # Ids of confirmed and waiting reservations of slots that may hand on, move or close,
-    # in order of position.
+    # Ids of living reservations of slots that may hand on, move or close, in order of position.
     on_slot: dict[UUID, list[UUID]] = field(default_factory=dict)
+    # Slots whose line of waiting parties is in on_slot, and those of which only its beginning is.
+    lined_up: set[UUID] = field(default_factory=set)
+    cut_short: set[UUID] = field(default_factory=set)
+    # (slot, holder) -> seats, where an allotment has a cap for each school
+    held: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
     party_nos: dict[UUID, int] = field(default_factory=dict)
     party_busy: dict[int, list[Busy]] = field(default_factory=dict)
     # (slot, party) -> the live reservation that has it
@@ -84,28 +105,54 @@ class State(Struct, kw_only=True):
         return None
 
     def space_conflict(
-        self, leaves: Iterable[int], span: tuple[int, int], but: UUID | None = None
+        self, leaves: Iterable[int], span: tuple[int, int], but: Collection[UUID] = ()
     ) -> UUID | None:
-        """The slot that has one of the leaves at that time, other than ``but``."""
+        """The slot that has one of the leaves at that time, other than those of ``but``."""
         for leaf in leaves:
             for lo, hi, owner in self.space_busy.get(leaf, ()):
-                if owner != but and intervals.overlap((lo, hi), span):
+                if owner not in but and intervals.overlap((lo, hi), span):
                     return owner
         return None
+
+    def room_taken(self, leaf: int, span: tuple[int, int], but: Collection[UUID] = ()) -> int:
+        """How many a shareable leaf has at its fullest moment in that time."""
+        there = [
+            (max(lo, span[0]), hi, room)
+            for lo, hi, room, owner in self.space_shares.get(leaf, ())
+            if owner not in but and intervals.overlap((lo, hi), span)
+        ]
+        # It is fullest where one of them begins.
+        return max(
+            (sum(room for lo, hi, room in there if lo <= at < hi) for at, _, _ in there), default=0
+        )
+
+    def space_of(self, slot: Slot) -> Space | None:
+        """The space of a slot, where its venue's are loaded."""
+        return next(
+            (
+                space
+                for (venue_id, _), space in self.spaces.items()
+                if venue_id == slot.venue_id and space.id == slot.space_id
+            ),
+            None,
+        )
 
 
 class Decisions(Struct, kw_only=True):
     """What is to be written, in one transaction, and answered after it.
 
-    Slot occupancies are (slot, leaf, from, to), parties' are by (reservation, party); freed rows
-    go before new ones come.
+    Slot occupancies are (slot, leaf, from, to), shares of a space by (slot, leaf) are (from, to,
+    room), parties' are by (reservation, party); freed rows go before new ones come.
     """
 
     new_slots: dict[UUID, Slot] = field(default_factory=dict)
     changed_slots: dict[UUID, Slot] = field(default_factory=dict)
     restated_slots: set[UUID] = field(default_factory=set)  # more than their counters changed
+    recounted_slots: set[UUID] = field(default_factory=set)  # counters of their allotments changed
     freed_slots: set[UUID] = field(default_factory=set)
     slot_occupancies: list[tuple[UUID, int, int, int]] = field(default_factory=list)
+    space_shares: dict[tuple[UUID, int], tuple[int, int, int]] = field(default_factory=dict)
+    woken: list[Woken] = field(default_factory=list)
     new_reservations: dict[UUID, Reservation] = field(default_factory=dict)
     changed_reservations: dict[UUID, Reservation] = field(default_factory=dict)
     freed_parties: set[tuple[UUID, int]] = field(default_factory=set)
@@ -121,6 +168,11 @@ class Decisions(Struct, kw_only=True):
         """Count one more revision of the slot and have it written."""
         slot.revision += 1
         slot.updated_at = at
+        if slot.id not in self.new_slots:
+            self.changed_slots[slot.id] = slot
+
+    def keep_slot(self, slot: Slot) -> None:
+        """Have it written, though nothing that others see is different."""
         if slot.id not in self.new_slots:
             self.changed_slots[slot.id] = slot
 

@@ -1,5 +1,6 @@
 """Decisions, written set-based: one statement a table, whatever the size of the batch."""
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -10,7 +11,7 @@ from openyard_calendars import intervals
 from openyard_platform import ids
 from openyard_platform.domain.reservations import Reservation
 from openyard_platform.domain.slots import Slot
-from openyard_platform.domain.state import Decisions
+from openyard_platform.domain.state import Decisions, Woken
 
 
 class Collision(Exception):
@@ -27,6 +28,7 @@ async def write(connection: Any, decisions: Decisions) -> None:
         Collision: a party or a space is taken after all; nothing may be kept.
     """
     await _slots(connection, decisions)
+    await _spaces(connection, decisions)
     await _reservations(connection, decisions)
     await _parties(connection, decisions)
     await _receipts(connection, decisions)
@@ -37,10 +39,6 @@ async def _slots(connection: Any, decisions: Decisions) -> None:
     if decisions.new_slots:
         slots = list(decisions.new_slots.values())
         await connection.executemany(_INSERT_SLOT, [_slot_row(slot) for slot in slots])
-    if decisions.freed_slots:
-        await connection.execute(
-            "DELETE FROM slot_occupancy WHERE slot_id = ANY($1)", list(decisions.freed_slots)
-        )
     changed = list(decisions.changed_slots.values())
     counted = [slot for slot in changed if slot.id not in decisions.restated_slots]
     restated = [slot for slot in changed if slot.id in decisions.restated_slots]
@@ -49,10 +47,10 @@ async def _slots(connection: Any, decisions: Decisions) -> None:
     if counted:
         await connection.execute(
             """UPDATE slot s SET taken = q.taken, waiting = q.waiting, decided = q.decided,
-                   revision = q.revision, updated_at = q.updated_at
+                   revision = q.revision, updated_at = q.updated_at, due_at = q.due_at
                FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int8[], $5::int8[],
-                           $6::timestamptz[])
-                   AS q (id, taken, waiting, decided, revision, updated_at)
+                           $6::timestamptz[], $7::timestamptz[])
+                   AS q (id, taken, waiting, decided, revision, updated_at, due_at)
                WHERE s.id = q.id""",
             [slot.id for slot in counted],
             [slot.taken for slot in counted],
@@ -60,7 +58,58 @@ async def _slots(connection: Any, decisions: Decisions) -> None:
             [slot.decided for slot in counted],
             [slot.revision for slot in counted],
             [slot.updated_at for slot in counted],
+            [slot.due_at for slot in counted],
         )
+    await _allotments(connection, decisions)
+
+
+async def _allotments(connection: Any, decisions: Decisions) -> None:
+    """Those of restated and new slots are written whole, of others only the counters."""
+    slots = decisions.new_slots | decisions.changed_slots
+    recounted = [slots[known] for known in decisions.recounted_slots if known in slots]
+    stated = [
+        slot
+        for slot in recounted
+        if slot.id in decisions.new_slots or slot.id in decisions.restated_slots
+    ]
+    if stated:
+        await connection.execute(
+            "DELETE FROM slot_allotment WHERE slot_id = ANY($1)", [slot.id for slot in stated]
+        )
+        await connection.executemany(
+            """INSERT INTO slot_allotment (slot_id, audience, seats, release_hours, releases_at,
+                   per_school, used, waiting, released, ordinal)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)""",
+            [
+                (slot.id, *msgspec.structs.astuple(one), ordinal)
+                for slot in stated
+                for ordinal, one in enumerate(slot.allotments)
+            ],
+        )
+    counted = [
+        (slot.id, one) for slot in recounted if slot not in stated for one in slot.allotments
+    ]
+    if counted:
+        await connection.execute(
+            """UPDATE slot_allotment a
+               SET used = q.used, waiting = q.waiting, released = q.released
+               FROM unnest($1::uuid[], $2::text[], $3::int[], $4::int[], $5::bool[])
+                   AS q (slot_id, audience, used, waiting, released)
+               WHERE a.slot_id = q.slot_id AND a.audience = q.audience""",
+            [slot_id for slot_id, _ in counted],
+            [one.audience for _, one in counted],
+            [one.used for _, one in counted],
+            [one.waiting for _, one in counted],
+            [one.released for _, one in counted],
+        )
+
+
+async def _spaces(connection: Any, decisions: Decisions) -> None:
+    """Freed rows go before new ones come: a swap must not meet itself."""
+    if decisions.freed_slots:
+        freed = list(decisions.freed_slots)
+        await connection.execute("DELETE FROM slot_occupancy WHERE slot_id = ANY($1)", freed)
+        await connection.execute("DELETE FROM space_share WHERE slot_id = ANY($1)", freed)
     if decisions.slot_occupancies:
         ranges = [
             (slot_id, *intervals.numbered(leaf, (lo, hi)))
@@ -77,6 +126,39 @@ async def _slots(connection: Any, decisions: Decisions) -> None:
         )
         if len(rows) < len(ranges):
             raise Collision("A space is taken at that time.")
+    if decisions.space_shares:
+        shares = list(decisions.space_shares.items())
+        try:
+            await connection.execute(
+                """INSERT INTO space_share (slot_id, space_no, during, seats)
+                   SELECT slot_id, no, int4range(lo, hi), seats
+                   FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[])
+                       AS q (slot_id, no, lo, hi, seats)""",
+                [slot_id for (slot_id, _), _ in shares],
+                [no for (_, no), _ in shares],
+                [lo for _, (lo, _, _) in shares],
+                [hi for _, (_, hi, _) in shares],
+                [seats for _, (_, _, seats) in shares],
+            )
+        except asyncpg.ExclusionViolationError as error:
+            raise Collision("A shareable space has no room at that time.") from error
+    if decisions.woken:
+        await connection.executemany(_WAKE, [_woken(one) for one in decisions.woken])
+
+
+_WAKE = """
+    UPDATE slot SET due_at = least(due_at, $5)
+    WHERE venue_id = $1 AND space_id = ANY($2) AND starts_at < $4 AND ends_at > $3
+        AND starts_at > $3 - interval '32 days'
+        AND status = 'open' AND claim = 'on_booking' AND waiting > 0
+"""
+
+
+def _woken(one: Woken) -> tuple[Any, ...]:
+    # A day on both sides: the buffers of those who wait are not known here.
+    lo, hi = (intervals.EPOCH + dt.timedelta(minutes=minute) for minute in one.span)
+    day = dt.timedelta(days=1)
+    return (one.venue_id, list(one.space_ids), lo - day, hi + day, one.at)
 
 
 async def _reservations(connection: Any, decisions: Decisions) -> None:
@@ -90,12 +172,17 @@ async def _reservations(connection: Any, decisions: Decisions) -> None:
                    seats = q.seats, adults = q.adults, status = q.status, held = q.held,
                    skips = q.skips::jsonb, needs_reconfirm = q.needs_reconfirm,
                    cancelled_by = q.cancelled_by, reason = q.reason, revision = q.revision,
-                   sequence = q.sequence, updated_at = q.updated_at
+                   sequence = q.sequence, updated_at = q.updated_at,
+                   audiences = q.audiences::text[], allotment = q.allotment,
+                   allotted = q.allotted, offered_at = q.offered_at,
+                   offer_expires_at = q.offer_expires_at
                FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int[], $5::int[], $6::text[],
                            $7::int[], $8::text[], $9::bool[], $10::text[], $11::text[],
-                           $12::int[], $13::int[], $14::timestamptz[])
+                           $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::text[],
+                           $17::int[], $18::timestamptz[], $19::timestamptz[])
                    AS q (id, slot_id, position, seats, adults, status, held, skips,
-                         needs_reconfirm, cancelled_by, reason, revision, sequence, updated_at)
+                         needs_reconfirm, cancelled_by, reason, revision, sequence, updated_at,
+                         audiences, allotment, allotted, offered_at, offer_expires_at)
                WHERE r.id = q.id""",
             [one.id for one in changed],
             [one.slot_id for one in changed],
@@ -111,6 +198,11 @@ async def _reservations(connection: Any, decisions: Decisions) -> None:
             [one.revision for one in changed],
             [one.sequence for one in changed],
             [one.updated_at for one in changed],
+            [_array(one.audiences) for one in changed],
+            [one.allotment for one in changed],
+            [one.allotted for one in changed],
+            [one.offered_at for one in changed],
+            [one.offer_expires_at for one in changed],
         )
     if decisions.keys:
         rows = await connection.fetch(
@@ -224,32 +316,42 @@ _SLOT_COLUMNS = (
     *("id", "venue_id", "external_id", "version", "status", "space_id", "kind", "title"),
     *("description", "programme", "series", "starts_at", "ends_at", "capacity", "exclusive"),
     *("audiences", "party_min", "party_max", "chaperones_per", "adults_count", "opens_at"),
-    *("closes_at", "cancel_until_hours", "reason", "taken", "waiting", "decided", "revision"),
+    *("closes_at", "cancel_until_hours", "claim", "buffer_before_minutes"),
+    *("buffer_after_minutes", "notice_hours", "offer_minutes", "age_min", "age_max", "grade_min"),
+    *("grade_max", "overbooked", "due_at", "reason", "taken", "waiting", "decided", "revision"),
     *("sequence", "created_at", "updated_at"),
 )
 _INSERT_SLOT = (
-    f"INSERT INTO slot ({', '.join(_SLOT_COLUMNS)}) "  # noqa: S608 - made of constants
-    f"VALUES ({', '.join(f'${n + 1}' for n in range(len(_SLOT_COLUMNS)))})"
+    f"INSERT INTO slot ({', '.join(_SLOT_COLUMNS)}, allotment_count) "  # noqa: S608 - made of constants
+    f"VALUES ({', '.join(f'${n + 1}' for n in range(len(_SLOT_COLUMNS) + 1))})"
 )
 _UPDATE_SLOT = (
     "UPDATE slot SET "  # noqa: S608 - made of constants
     + ", ".join(f"{name} = ${n + 1}" for n, name in enumerate(_SLOT_COLUMNS) if name != "id")
+    + f", allotment_count = ${len(_SLOT_COLUMNS) + 1}"
     + " WHERE id = $1"
 )
 
 _INSERT_RESERVATIONS = """
     INSERT INTO reservation (id, slot_id, account_id, holder_id, party_nos, seats, adults, held,
         status, position, refusals, skips, note, revision, sequence, created_at, updated_at,
-        cancelled_by, reason)
+        cancelled_by, reason, audiences, allotment, allotted, offered_at, offer_expires_at)
     SELECT id, slot_id, account_id, holder_id, party_nos::int[], seats, adults, held, status,
         position, refusals::jsonb, skips::jsonb, note, revision, sequence, created_at, updated_at,
-        cancelled_by, reason
+        cancelled_by, reason, audiences::text[], allotment, allotted, offered_at, offer_expires_at
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::int[], $7::int[],
         $8::int[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::int[],
-        $15::int[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[])
+        $15::int[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], $20::text[],
+        $21::text[], $22::int[], $23::timestamptz[], $24::timestamptz[])
     AS q (id, slot_id, account_id, holder_id, party_nos, seats, adults, held, status, position,
-        refusals, skips, note, revision, sequence, created_at, updated_at, cancelled_by, reason)
+        refusals, skips, note, revision, sequence, created_at, updated_at, cancelled_by, reason,
+        audiences, allotment, allotted, offered_at, offer_expires_at)
 """
+
+
+def _array(values: Iterable[object]) -> str:
+    """An array as its text: an array of arrays would have to be rectangular."""
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 def _texts(values: Iterable[object]) -> list[str]:
@@ -258,7 +360,7 @@ def _texts(values: Iterable[object]) -> list[str]:
 
 
 def _slot_row(slot: Slot) -> tuple[Any, ...]:
-    return tuple(getattr(slot, name) for name in _SLOT_COLUMNS)
+    return (*(getattr(slot, name) for name in _SLOT_COLUMNS), len(slot.allotments))
 
 
 def _columns(new: Sequence[Reservation]) -> tuple[list[Any], ...]:
@@ -267,8 +369,7 @@ def _columns(new: Sequence[Reservation]) -> tuple[list[Any], ...]:
         [one.slot_id for one in new],
         [one.account_id for one in new],
         [one.holder_id for one in new],
-        # An array of arrays would have to be rectangular: each party list travels as its text.
-        ["{" + ",".join(map(str, one.party_nos)) + "}" for one in new],
+        [_array(one.party_nos) for one in new],
         [one.seats for one in new],
         [one.adults for one in new],
         [one.held for one in new],
@@ -283,4 +384,9 @@ def _columns(new: Sequence[Reservation]) -> tuple[list[Any], ...]:
         [one.updated_at for one in new],
         [one.cancelled_by for one in new],
         [one.reason for one in new],
+        [_array(one.audiences) for one in new],
+        [one.allotment for one in new],
+        [one.allotted for one in new],
+        [one.offered_at for one in new],
+        [one.offer_expires_at for one in new],
     )

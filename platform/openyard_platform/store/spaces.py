@@ -11,19 +11,29 @@ from openyard_platform.store import engine
 async def of_venues(connection: Any, venue_ids: Collection[UUID]) -> dict[tuple[UUID, str], Space]:
     """Every space of these venues by (venue, key)."""
     rows = await connection.fetch(
-        "SELECT id, no, organisation_id, key, parent_id FROM space WHERE organisation_id = ANY($1)",
+        """SELECT id, no, organisation_id, key, parent_id, shareable, capacity FROM space
+           WHERE organisation_id = ANY($1)""",
         list(venue_ids),
     )
     children: dict[UUID, list[Any]] = {}
     for row in rows:
         if row["parent_id"] is not None:
             children.setdefault(row["parent_id"], []).append(row)
+    room = {row["no"]: row["capacity"] for row in rows if row["shareable"]}
     return {
-        (row["organisation_id"], row["key"]): Space(
-            id=row["id"], key=row["key"], leaves=tuple(sorted(_leaves(row, children)))
-        )
+        (row["organisation_id"], row["key"]): _space(row, sorted(_leaves(row, children)), room)
         for row in rows
     }
+
+
+def _space(row: Any, leaves: list[int], room: dict[int, int]) -> Space:
+    return Space(
+        id=row["id"],
+        key=row["key"],
+        leaves=tuple(leaves),
+        shared={leaf: room[leaf] for leaf in leaves if leaf in room},
+        is_shared=row["no"] in room and leaves == [row["no"]],
+    )
 
 
 async def named(venue_id: UUID) -> dict[str, str]:

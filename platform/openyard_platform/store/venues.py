@@ -24,7 +24,11 @@ class Stated(Struct, frozen=True, kw_only=True):
 async def stated(venue_id: UUID, external_id: str) -> Stated | None:
     """The venue's slot with its own id for it."""
     row = await engine.fetch_one(
-        """SELECT s.*, sp.key AS space FROM slot s LEFT JOIN space sp ON sp.id = s.space_id
+        """SELECT s.*, sp.key AS space, (
+               SELECT jsonb_agg(jsonb_build_object('audience', a.audience, 'seats', a.seats,
+                   'release_hours', a.release_hours, 'per_school', a.per_school) ORDER BY ordinal)
+               FROM slot_allotment a WHERE a.slot_id = s.id) AS allotments
+           FROM slot s LEFT JOIN space sp ON sp.id = s.space_id
            WHERE s.venue_id = $1 AND s.external_id = $2""",
         venue_id,
         external_id,
@@ -44,7 +48,8 @@ async def stated(venue_id: UUID, external_id: str) -> Stated | None:
 _SAME = (
     *("external_id", "version", "space", "starts_at", "ends_at", "capacity", "title", "audiences"),
     *("kind", "exclusive", "programme", "series", "description", "opens_at", "closes_at"),
-    "cancel_until_hours",
+    *("cancel_until_hours", "claim", "allotments", "notice_hours", "buffer_before_minutes"),
+    *("buffer_after_minutes", "offer_minutes", "overbooked"),
 )
 
 
@@ -55,5 +60,9 @@ def _offered(row: Any) -> SlotOffered:
         "chaperones_per": row["chaperones_per"],
         "adults_count": row["adults_count"],
     }
-    values = {name: row[name] for name in _SAME}
-    return msgspec.convert({**values, "party": party if any(party.values()) else None}, SlotOffered)
+    values: dict[str, Any] = {name: row[name] for name in _SAME}
+    values["party"] = party if any(party.values()) else None
+    for name, column in (("ages", "age"), ("grades", "grade")):
+        low, high = row[f"{column}_min"], row[f"{column}_max"]
+        values[name] = None if low is None and high is None else {"min": low, "max": high}
+    return msgspec.convert(values, SlotOffered)
