@@ -10,7 +10,14 @@ import msgspec
 from nats.aio.client import Client
 
 from openyard_events import bus, subjects
-from openyard_events.commands import Cancel, OfferSlot, Outcome, Reserve, WithdrawSlot
+from openyard_events.commands import (
+    AcceptOffer,
+    Cancel,
+    OfferSlot,
+    Outcome,
+    Reserve,
+    WithdrawSlot,
+)
 from openyard_events.contracts import SlotOffered, SlotWithdrawn
 from openyard_platform import clock, ids
 from openyard_platform.actions import deciding
@@ -136,6 +143,14 @@ class Family:
                 "seats": seats,
             }
             | changes
+        )
+
+    def accept(self, reservation_id: UUID) -> AcceptOffer:
+        return AcceptOffer(
+            id=ids.new(),
+            reservation_id=reservation_id,
+            account_id=self.account_id,
+            holder_id=self.family_id,
         )
 
     def cancel(self, reservation_id: UUID) -> Cancel:

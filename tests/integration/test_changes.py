@@ -69,7 +69,7 @@ async def test_fewer_seats_go_to_those_who_wait(desk: Desk):
     assert await seats_of(slot) == (4, 0)
     row = await engine.fetch_one("SELECT status FROM reservation WHERE id = $1", waiting.id)
     assert row is not None
-    assert row["status"] == "confirmed"
+    assert row["status"] == "offered"
 
 
 async def test_who_wants_more_queues_behind_those_who_wait(desk: Desk):
@@ -96,7 +96,7 @@ async def test_a_swap_gets_the_new_seat_before_it_gives_the_old_one(desk: Desk):
     assert await seats_of(old) == await seats_of(new) == (1, 0)
     row = await engine.fetch_one("SELECT status FROM reservation WHERE id = $1", waiting.id)
     assert row is not None
-    assert row["status"] == "confirmed"
+    assert row["status"] == "offered"
 
 
 async def test_a_swap_to_a_full_slot_leaves_the_old_seat(desk: Desk):

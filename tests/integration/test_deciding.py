@@ -144,7 +144,7 @@ async def test_a_freed_seat_goes_to_the_first_waiting_party_that_fits(desk):
     rows = await engine.fetch(
         "SELECT status, skips FROM reservation WHERE slot_id = $1 ORDER BY position", slot
     )
-    assert [row["status"] for row in rows] == ["cancelled", "confirmed", "waitlisted", "waitlisted"]
+    assert [row["status"] for row in rows] == ["cancelled", "offered", "waitlisted", "waitlisted"]
     taken = await engine.fetch_one("SELECT taken, waiting FROM slot WHERE id = $1", slot)
     assert tuple(taken) == (3, 2)
 
@@ -159,7 +159,7 @@ async def test_who_is_passed_over_on_the_list_gets_the_reason_recorded(desk):
     assert row["skips"][0]["code"] == "insufficient_capacity"
     assert row["skips"][0]["remaining"] == 2
     row = await engine.fetch_one("SELECT status FROM reservation WHERE id = $1", small.id)
-    assert row["status"] == "confirmed"
+    assert row["status"] == "offered"
 
 
 async def test_without_a_waiting_list_a_full_slot_refuses(desk):

@@ -113,16 +113,43 @@ async def test_a_confirmed_reservation_stands_in_its_holders_feed_and_a_waiting_
     assert await fragments(waiting.family_id) == []
 
 
-async def test_a_promoted_party_finds_the_event_in_its_calendar(on_stage, feeds):
+async def test_who_accepts_an_offer_finds_the_event_in_its_calendar(on_stage, feeds):
     slot = await on_stage.offer("a", capacity=2)
     first, second = await on_stage.families(2)
-    made = first.reserve(slot, 2)
-    await on_stage.decide(made, second.reserve(slot, 2))
+    made, waiting = first.reserve(slot, 2), second.reserve(slot, 2)
+    await on_stage.decide(made, waiting)
     await on_stage.project(feeds)
     await on_stage.decide(first.cancel(made.id))
     await on_stage.project(feeds)
+    assert await fragments(second.family_id) == []
+    await on_stage.decide(second.accept(waiting.id))
+    await on_stage.project(feeds)
     (body,) = await fragments(second.family_id)
     assert b"STATUS:CONFIRMED" in body
+
+
+async def test_who_has_to_give_way_finds_the_event_cancelled_and_later_there_again(on_stage, feeds):
+    slot = await on_stage.offer("a", capacity=2)
+    first, last = await on_stage.families(2)
+    stays, goes = first.reserve(slot, 1), last.reserve(slot, 1)
+    await on_stage.decide(stays, goes)
+    await on_stage.project(feeds)
+    await on_stage.offer("a", 2, capacity=1, overbooked="latest_wait")
+    await on_stage.project(feeds)
+    (body,) = await fragments(last.family_id)
+    assert b"STATUS:CANCELLED" in body
+    (kept,) = await fragments(first.family_id)
+    assert b"STATUS:CONFIRMED" in kept
+    await on_stage.offer("a", 3, capacity=2)
+    await on_stage.decide(last.accept(goes.id))
+    await on_stage.project(feeds)
+    (again,) = await fragments(last.family_id)
+    assert b"STATUS:CONFIRMED" in again
+    assert _sequence(again) > _sequence(body) > _sequence(kept)
+
+
+def _sequence(body: bytes) -> int:
+    return int(body.partition(b"SEQUENCE:")[2].partition(b"\r\n")[0])
 
 
 async def test_a_cancelled_reservation_says_so_with_a_higher_sequence(on_stage, feeds):
@@ -341,6 +368,7 @@ async def test_everybody_concerned_is_told_once_and_who_was_refused_is_not(on_st
     made, waiting = first.reserve(slot, 1), second.reserve(slot, 1)
     await on_stage.decide(made, waiting, third.reserve(slot, 1, waitlist=False))
     await on_stage.decide(first.cancel(made.id))
+    await on_stage.decide(second.accept(waiting.id))
     await on_stage.offer("a", 2, title="改名", capacity=1)
     await on_stage.withdraw("a", 3)
     await on_stage.project(notifier)
@@ -348,6 +376,7 @@ async def test_everybody_concerned_is_told_once_and_who_was_refused_is_not(on_st
         "confirmed",
         "waitlisted",
         "cancelled",
+        "offered",
         "promoted",
         "slot_changed",
         "slot_withdrawn",

@@ -21,6 +21,7 @@ from openyard_platform.settings import Settings
 from openyard_platform.store import engine, partitions
 from openyard_platform.store.partitions import Lease, LeaseLost, Position
 from openyard_workers.dead_letters import bury
+from openyard_workers.due import Clock
 from openyard_workers.outages import OUTAGE, pause
 
 _log = logging.getLogger(__name__)
@@ -50,22 +51,32 @@ async def run(
         await bus.ensure_streams(nc.jetstream(), settings.partitions)
         await partitions.ensure(settings.partitions)
         async with asyncio.TaskGroup() as group:
-            for partition in range(settings.partitions):
-                at_home = home is None or partition % home[1] == home[0]
-                decider = Decider(settings, nc, partition, at_home=at_home)
+            deciders = [
+                Decider(
+                    settings, nc, partition, at_home=home is None or partition % home[1] == home[0]
+                )
+                for partition in range(settings.partitions)
+            ]
+            for decider in deciders:
                 group.create_task(decider.serve(stop))
+            group.create_task(Clock(nc, deciders).serve(stop))
     finally:
         await nc.close()
         await engine.disconnect()
 
 
 class Decider:
-    """The line of one partition: waits for the lease, then decides until it is lost."""
+    """The line of one partition: waits for the lease, then decides until it is lost.
+
+    ``decided``: up to which message, while the lease is held.
+    """
+
+    decided: int | None = None
 
     def __init__(self, settings: Settings, nc: Client, partition: int, *, at_home: bool) -> None:
         self._nc = nc
         self._js = nc.jetstream()
-        self._partition = partition
+        self.partition = partition
         self._holder = f"decider-{secrets.token_hex(6)}"
         self._seconds = settings.lease_seconds
         self._grace = 0.0 if at_home else settings.lease_seconds
@@ -75,7 +86,7 @@ class Decider:
         while not stop.is_set():
             try:
                 taken = await partitions.take(
-                    self._partition, self._holder, seconds=self._seconds, grace=self._grace
+                    self.partition, self._holder, seconds=self._seconds, grace=self._grace
                 )
                 if taken is None:
                     await pause(stop, self._seconds / 6)
@@ -84,23 +95,24 @@ class Decider:
             except LeaseLost as error:
                 _log.warning("%s", error)
             except OUTAGE as error:
-                _log.warning("Partition %d waits: %r", self._partition, error)
+                _log.warning("Partition %d waits: %r", self.partition, error)
                 await pause(stop, 0.5)
 
     async def _hold(self, stop: asyncio.Event, lease: Lease, position: Position) -> None:
-        stream = subjects.command_stream(self._partition)
+        stream = subjects.command_stream(self.partition)
         created = await bus.stream_created(self._js, stream)
         if position.stream_created not in {None, created}:
             # The stream was lost and made anew: its numbers begin again.
             position = await self._start_over(lease, position, created, 0)
         reader = OrderedReader(
-            self._nc, stream, subjects.command(self._partition), position.sequence + 1
+            self._nc, stream, subjects.command(self.partition), position.sequence + 1
         )
-        _log.info("Partition %d decides on from %d", self._partition, position.sequence)
+        _log.info("Partition %d decides on from %d", self.partition, position.sequence)
         try:
             await reader.start()
             position = msgspec.structs.replace(position, stream_created=created)
             while not stop.is_set():
+                self.decided = position.sequence
                 messages = await reader.take(_MESSAGES, self._seconds / 4)
                 if not messages:
                     await partitions.renew(lease)
@@ -113,6 +125,7 @@ class Decider:
                 # It came back without its end, say from a backup: numbers are given out again.
                 await self._start_over(lease, position, created, error.last_sequence)
         finally:
+            self.decided = None
             await reader.stop()
             with contextlib.suppress(*OUTAGE):
                 await partitions.release(lease)
@@ -140,7 +153,7 @@ class Decider:
                     position = await self._decide_some(lease, position, gathered)
                     gathered, count = [], 0
                 after = _behind(position, message)
-                await bury(self._js, f"command-{self._partition}", message.data, repr(error))
+                await bury(self._js, f"command-{self.partition}", message.data, repr(error))
                 await deciding.skip(lease, position, after)
                 position = after
                 continue
@@ -167,7 +180,7 @@ class Decider:
         except (*OUTAGE, LeaseLost):
             raise
         except Exception:  # noqa: BLE001 - whatever fails, the line must not stand still
-            _log.exception("Partition %d: a batch fails; one by one now", self._partition)
+            _log.exception("Partition %d: a batch fails; one by one now", self.partition)
             return await self._decide_singly(lease, position, gathered)
         await self._answer(gathered, outcomes, skipped=position.index)
         return after
@@ -193,8 +206,8 @@ class Decider:
                 except (*OUTAGE, LeaseLost):
                     raise
                 except Exception as error:  # noqa: BLE001 - as above
-                    _log.exception("Partition %d: command %s fails", self._partition, command.id)
-                    name = f"command-{self._partition}"
+                    _log.exception("Partition %d: command %s fails", self.partition, command.id)
+                    name = f"command-{self.partition}"
                     await bury(self._js, name, commands.encode(command), repr(error))
                     await deciding.skip(lease, position, after)
                     outcomes = [Outcome(id=command.id, status="failed")]
@@ -223,7 +236,7 @@ class Decider:
     async def _reply(self, instance: str, sequence: int, outcomes: list[Outcome]) -> None:
         if not subjects.is_token(instance):
             return
-        replies = Replies(partition=self._partition, sequence=sequence, outcomes=outcomes)
+        replies = Replies(partition=self.partition, sequence=sequence, outcomes=outcomes)
         # Lost on the way, the answer is read from the database instead.
         with contextlib.suppress(nats.errors.Error):
             await self._nc.publish(subjects.reply(instance), commands.encode(replies))
@@ -236,7 +249,7 @@ class Decider:
         self._purged_at = now
         with contextlib.suppress(nats.errors.Error, nats.js.errors.Error):
             await self._js.purge_stream(
-                subjects.command_stream(self._partition), seq=position.sequence + 1
+                subjects.command_stream(self.partition), seq=position.sequence + 1
             )
 
 

@@ -11,7 +11,15 @@ from msgspec import Meta, Struct
 from msgspec.structs import replace
 
 from openyard_events import subjects
-from openyard_events.commands import AnyCommand, Cancel, Change, Outcome, Reserve
+from openyard_events.commands import (
+    AcceptOffer,
+    AnyCommand,
+    Cancel,
+    Change,
+    DeclineOffer,
+    Outcome,
+    Reserve,
+)
 from openyard_events.gathering import Gatherer, NotConnected, StreamRefused
 from openyard_platform import ids
 from openyard_platform.domain.errors import Conflict, Invalid, NotFound, Refused, Unavailable
@@ -166,6 +174,28 @@ async def cancel(desk: Desk, actor: Actor, reservation_id: UUID) -> Outcome | Qu
     return await _asked(desk, partition, command)
 
 
+async def answer_offer(
+    desk: Desk, actor: Actor, reservation_id: UUID, *, accept: bool
+) -> Outcome | Queued:
+    """Take the seats that are held for one's waiting party, or let them go.
+
+    Accepting also says yes to a slot that its venue has moved.
+
+    Raises:
+        NotFound: there is none, or it is somebody else's.
+        Refused: nothing is offered, or no longer.
+        Unavailable: not accepted; it stands as it was.
+    """
+    partition, known = await _line_of(desk, actor, reservation_id)
+    command = (AcceptOffer if accept else DeclineOffer)(
+        id=ids.new(),
+        reservation_id=known,
+        account_id=actor.account_id,
+        holder_id=actor.holder_id,
+    )
+    return await _asked(desk, partition, command)
+
+
 async def amend(
     desk: Desk, actor: Actor, reservation_id: UUID, amendment: Amendment
 ) -> Outcome | Queued:
@@ -208,7 +238,9 @@ async def _line_of(desk: Desk, actor: Actor, reservation_id: UUID) -> tuple[int,
     return minted, reservation_id
 
 
-async def _asked(desk: Desk, partition: int, command: Cancel | Change) -> Outcome | Queued:
+async def _asked(
+    desk: Desk, partition: int, command: Cancel | Change | AcceptOffer | DeclineOffer
+) -> Outcome | Queued:
     outcome = await desk.ask(partition, command)
     if outcome is None:
         ahead = desk.gatherer.queue_ahead(command.id)

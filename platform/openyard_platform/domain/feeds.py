@@ -173,7 +173,7 @@ def reservation_entry(reservation: ReservationView, base_url: str) -> Entry:
         sequence=reservation.sequence,
         location=_location(reservation.place),
         description="\n".join(_reservation_lines(reservation)),
-        cancelled=reservation.status == ReservationStatus.CANCELLED,
+        cancelled=reservation.status != ReservationStatus.CONFIRMED,
         private=True,
         url=f"{base_url}/my/reservations/{reservation.id}",
         categories=(words.KINDS.get(reservation.kind, reservation.kind),),
@@ -223,6 +223,8 @@ def _reservation_lines(reservation: ReservationView) -> list[str]:
     if reservation.status == ReservationStatus.CANCELLED:
         who = "场馆取消了这一场" if reservation.cancelled_by == "venue" else "预约已取消"
         lines.append(f"{who}：{reservation.reason}" if reservation.reason else f"{who}。")
+    elif reservation.status != ReservationStatus.CONFIRMED:
+        lines.append("场馆减少了名额，您排在候补的前面。有空位会马上通知您。")
     elif reservation.needs_reconfirm:
         lines.append("场馆改动了时间或地点，如不合适可以取消。")
     if reservation.description:

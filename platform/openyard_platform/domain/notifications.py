@@ -13,6 +13,10 @@ from openyard_events.contracts import (
     ReservationCancelled,
     ReservationChanged,
     ReservationConfirmed,
+    ReservationDisplaced,
+    ReservationFact,
+    ReservationOffered,
+    ReservationOfferExpired,
     ReservationPromoted,
     ReservationWaitlisted,
 )
@@ -22,11 +26,29 @@ from openyard_platform.domain import words
 class Kind(StrEnum):
     CONFIRMED = "confirmed"
     WAITLISTED = "waitlisted"
+    OFFERED = "offered"
+    OFFER_EXPIRED = "offer_expired"
     PROMOTED = "promoted"
+    DISPLACED = "displaced"
     CANCELLED = "cancelled"
     AMENDED = "amended"
     SLOT_CHANGED = "slot_changed"
     SLOT_WITHDRAWN = "slot_withdrawn"
+
+
+_KINDS: dict[type[AnyFact], Kind] = {
+    ReservationConfirmed: Kind.CONFIRMED,
+    ReservationWaitlisted: Kind.WAITLISTED,
+    ReservationOffered: Kind.OFFERED,
+    ReservationOfferExpired: Kind.OFFER_EXPIRED,
+    ReservationPromoted: Kind.PROMOTED,
+    ReservationDisplaced: Kind.DISPLACED,
+    ReservationCancelled: Kind.CANCELLED,
+    ReservationAmended: Kind.AMENDED,
+    ReservationChanged: Kind.SLOT_CHANGED,
+}
+# What may happen to one reservation again and again.
+_AGAIN = frozenset({Kind.SLOT_CHANGED, Kind.AMENDED, Kind.OFFERED, Kind.PROMOTED, Kind.DISPLACED})
 
 
 class Occasion(Struct, frozen=True, kw_only=True):
@@ -65,28 +87,17 @@ class Letter(Struct, frozen=True, kw_only=True):
 def occasion(fact: AnyFact) -> Occasion | None:
     """Whom a fact concerns; None: nobody has to be told.
 
-    A refusal is none: who asked has seen it, with its reasons, in the answer to the request.
+    A refusal is none: who asked has seen it, with its reasons, in the answer to the request; nor is
+    an offer let go, which its holder did.
     """
-    match fact:
-        case ReservationConfirmed():
-            kind = Kind.CONFIRMED
-        case ReservationWaitlisted():
-            kind = Kind.WAITLISTED
-        case ReservationPromoted():
-            kind = Kind.PROMOTED
-        case ReservationCancelled(by="venue"):
-            kind = Kind.SLOT_WITHDRAWN
-        case ReservationCancelled():
-            kind = Kind.CANCELLED
-        case ReservationAmended():
-            kind = Kind.AMENDED
-        case ReservationChanged():
-            kind = Kind.SLOT_CHANGED
-        case _:
-            return None
+    kind = _KINDS.get(type(fact))
+    if kind is None or not isinstance(fact, ReservationFact):
+        return None
+    if isinstance(fact, ReservationCancelled) and fact.by == "venue":
+        kind = Kind.SLOT_WITHDRAWN
     dedupe = f"{kind}:{fact.reservation_id}"
-    if kind in {Kind.SLOT_CHANGED, Kind.AMENDED}:
-        # These may happen again and again; everything else happens once.
+    if kind in _AGAIN:
+        # Everything else happens once.
         dedupe += f":{fact.slot_revision}"
     return Occasion(
         kind=kind,
@@ -106,8 +117,12 @@ def advice(subject: Subject) -> str:
     """What it means, and what to do next."""
     sentences = {
         Kind.CONFIRMED: "名额已为您留好，请按时到场。如不能来，请尽早取消，把名额让给别人。",
-        Kind.WAITLISTED: "这一场已满，您在候补名单里。有人退出时按顺序递补，成功后会再通知您。",
-        Kind.PROMOTED: "有人退出，名额已经是您的了。请按时到场；如不能来，请尽早取消。",
+        Kind.WAITLISTED: "这一场已满，您在候补名单里。有人退出时按顺序递补，轮到您会马上通知您。",
+        Kind.OFFERED: "有人退出，名额正为您保留。请在期限前接受或放弃；逾期会让给下一位。",
+        Kind.OFFER_EXPIRED: "为您保留的名额已过期限，让给了下一位。如还想来，可以重新候补。",
+        Kind.PROMOTED: "名额已经是您的了。请按时到场；如不能来，请尽早取消。",
+        Kind.DISPLACED: "很抱歉，场馆减少了名额，您这次预约改为候补，排在新来的人前面。"
+        "有空位会马上通知您。",
         Kind.CANCELLED: "您的预约已取消，名额已让出。欢迎看看其他场次。",
         Kind.AMENDED: "您的预约已按您的要求更改，以下是最新的场次、时间和人数。",
         Kind.SLOT_CHANGED: "场馆改动了这一场，以下是最新的时间和地点。您的预约仍然保留；如不合适，"

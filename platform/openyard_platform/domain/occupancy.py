@@ -3,6 +3,7 @@
 import datetime as dt
 from uuid import UUID
 
+from openyard_calendars import intervals
 from openyard_platform.domain.reservations import Reservation
 from openyard_platform.domain.slots import Slot, Space
 from openyard_platform.domain.state import Decisions, PartyTaken, State, Woken
@@ -93,8 +94,9 @@ def space_obstacle(
     *,
     without: UUID | None = None,
 ) -> UUID | None:
-    """Which other slot keeps this one out of its space, with ``taken`` seats held on it.
+    """Which slot keeps this one out of its space, with ``taken`` seats held on it.
 
+    It is its own where a shareable space is too small for it, whoever else is there.
     ``without``: a slot that will have let its space go by then.
     """
     but = {slot.id} if without is None else {slot.id, without}
@@ -103,10 +105,15 @@ def space_obstacle(
     if other is not None:
         return other
     for leaf, room in space.shared.items():
-        there = state.room_taken(leaf, slot.occupied, but)
-        if there + _room(slot, space, leaf, taken) > room:
-            owners = [one[3] for one in state.space_shares.get(leaf, ()) if one[3] not in but]
-            return owners[0] if owners else slot.id
+        needed = _room(slot, space, leaf, taken)
+        if needed > room:
+            return slot.id
+        if state.room_taken(leaf, slot.occupied, but) + needed > room:
+            return next(
+                owner
+                for lo, hi, _, owner in state.space_shares[leaf]
+                if owner not in but and intervals.overlap((lo, hi), slot.occupied)
+            )
     return None
 
 

@@ -108,7 +108,10 @@ RESERVATION_STATUSES = {
 NOTIFICATION_KINDS = {
     "confirmed": "预约成功",
     "waitlisted": "已进入候补",
-    "promoted": "候补成功，名额已为您保留",
+    "offered": "轮到您了，名额为您保留着",
+    "offer_expired": "保留的名额已过期",
+    "promoted": "候补成功",
+    "displaced": "名额减少，已转为候补",
     "cancelled": "预约已取消",
     "refused": "未能预约",
     "amended": "预约已更改",
@@ -165,11 +168,26 @@ _SENTENCES: dict[str, tuple[str, str]] = {
         "这一场适合{ages}。请选择适龄的孩子，或看看其他场次。",
         "孩子的年龄不在这一场的范围内。请看看其他场次。",
     ),
+    "grade_out_of_range": (
+        "这一场适合{grades}。请选择合适年级的团组或孩子，或看看其他场次。",
+        "年级不在这一场的范围内。请看看其他场次。",
+    ),
+    "children_unnamed": (
+        "这一场有年龄或年级要求，请选好来的每个孩子（共 {required} 人），成人填在“随行成人”里。",
+        "这一场有年龄或年级要求，请选好来的每个孩子，成人填在“随行成人”里。",
+    ),
     "guardian_required": ("需要监护人一同预约。请由家长账号预约并填写随行成人。", ""),
     "consent_missing": ("还没有监护人的同意。请先在“我的孩子”里确认同意，再来预约。", ""),
     "quota_reached": (
         "本{period}已达到 {limit} 次的上限，{resets_at} 起可以再约。",
         "本期预约次数已达上限，请过一段时间再约。",
+    ),
+    "offer_expired": ("为您保留的名额已过期限，让给了下一位。如还想来，可以重新候补。", ""),
+    "not_offered": ("现在没有为您保留的名额。轮到您时会马上通知您。", ""),
+    # quota_reached, where the quota is a school's on one slot.
+    "school_cap_reached": (
+        "每所学校在这一场最多 {limit} 个名额，到 {resets_at} 为止。请减少人数，或到时再约。",
+        "学校在这一场的名额已达上限。请减少人数，或看看其他场次。",
     ),
     "already_reserved": ("您已经预约了这一场，不必重复预约。可在“我的预约”里查看或取消。", ""),
     "overlaps_own_reservation": (
@@ -226,10 +244,14 @@ def sentence(refusal: Mapping[str, Any]) -> str:
     code = str(refusal.get("code", ""))
     if code not in _SENTENCES:
         return f"暂时不能预约（{code or '原因不明'}）。请稍后再试，或联系场馆。"
-    full, short = _SENTENCES[code]
     words = {name: text for name, value in refusal.items() if (text := _word(name, value))}
     if code == "age_out_of_range":
         words["ages"] = _range(refusal.get("min"), refusal.get("max"), "岁")
+    if code == "grade_out_of_range":
+        words["grades"] = _range(refusal.get("min"), refusal.get("max"), "年级")
+    if code == "quota_reached" and refusal.get("period") == "slot":
+        code = "school_cap_reached"
+    full, short = _SENTENCES[code]
     if not short:
         return full
     try:

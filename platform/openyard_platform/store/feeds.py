@@ -58,8 +58,9 @@ WHERE s.id = ANY ($1::uuid[]) AND s.starts_at IS NOT NULL
   AND NOT (s.status = 'withdrawn' AND f.cancelled_at IS NOT NULL)
 """  # noqa: S608 - made of constants
 
-# A cancelled reservation is shown only if it was ever confirmed: it has a fragment, or a fact
-# of this batch says so. One that only waited has never been in anybody's calendar.
+# A reservation that holds no seat any more is shown, as cancelled, only if it was ever confirmed:
+# it has a fragment, or a fact of this batch says so. One that only waited, or was offered seats and
+# did not take them, has never been in anybody's calendar.
 _RESERVATIONS = f"""
 SELECT r.id, r.holder_id AS owner_id, r.slot_id, r.status, r.seats, r.adults,
        r.needs_reconfirm, r.cancelled_by, r.reason, s.kind, s.title, s.description,
@@ -77,9 +78,8 @@ WHERE r.id IN (
         UNION
         SELECT id FROM reservation WHERE slot_id = ANY ($2::uuid[]) AND status = 'confirmed')
   AND s.revision > coalesce(f.slot_revision, 0)
-  AND (r.status = 'confirmed' OR (
-        r.status = 'cancelled' AND f.cancelled_at IS NULL
-        AND (f.uid IS NOT NULL OR r.id = ANY ($3::uuid[]))))
+  AND (r.status = 'confirmed' OR (f.uid IS NOT NULL AND f.cancelled_at IS NULL)
+       OR (r.status = 'cancelled' AND f.uid IS NULL AND r.id = ANY ($3::uuid[])))
 """  # noqa: S608 - made of constants
 
 # Lists do not lie in a list of lists, which PostgreSQL would take for a table: so they are text.

@@ -36,12 +36,15 @@ class Reservation(Struct, frozen=True, kw_only=True):
     venue_name: str
     address: str
     space: str
+    offer_expires_at: dt.datetime | None
+    skips: list[dict[str, Any]]
+    party_nos: list[int]
 
 
 _COLUMNS = """r.id, r.status, r.position, r.seats, r.adults, r.refusals, r.needs_reconfirm,
     r.cancelled_by, r.reason, r.note, r.created_at, r.updated_at, r.slot_id, s.title, s.kind,
     s.starts_at, s.ends_at, s.cancel_until_hours, o.key AS venue_key, o.name AS venue_name,
-    o.address, p.name AS space,
+    o.address, p.name AS space, r.offer_expires_at, r.skips, r.party_nos,
     CASE WHEN r.status = 'waitlisted' THEN (
         SELECT count(*) FROM reservation w WHERE w.slot_id = r.slot_id
         AND w.status = 'waitlisted' AND w.position <= r.position) END AS waitlist_place"""
@@ -86,10 +89,10 @@ async def page(holder_id: UUID, *, before: UUID | None, limit: int) -> Sequence[
 
 
 async def live_on(holder_id: UUID, slot_id: UUID) -> Reservation | None:
-    """The holder's newest reservation of this slot that is confirmed or waiting."""
+    """The holder's newest reservation of this slot that is confirmed, offered or waiting."""
     row = await engine.fetch_one(
         f"""SELECT {_COLUMNS} {_FROM} WHERE r.holder_id = $1 AND r.slot_id = $2
-            AND r.status IN ('confirmed', 'waitlisted') ORDER BY r.id DESC LIMIT 1""",
+            AND r.status IN ('confirmed', 'offered', 'waitlisted') ORDER BY r.id DESC LIMIT 1""",
         holder_id,
         slot_id,
     )

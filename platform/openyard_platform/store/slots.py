@@ -219,6 +219,17 @@ async def seats(slot_ids: Sequence[UUID]) -> list[Seats]:
     return [Seats(**dict(row)) for row in rows]
 
 
+async def due(now: dt.datetime, limit: int) -> list[tuple[UUID, str]]:
+    """Slots where something is to be done by ``now``, with the keys of their venues."""
+    rows = await engine.fetch(
+        """SELECT s.id, o.key FROM slot s JOIN organisation o ON o.id = s.venue_id
+           WHERE s.due_at <= $1 ORDER BY s.due_at LIMIT $2""",
+        now,
+        limit,
+    )
+    return [(row["id"], row["key"]) for row in rows]
+
+
 def encode_cursor(slot: Slot) -> str:
     """Where a page ended, opaque to those who carry it."""
     micros = (slot.starts_at - _EPOCH) // _MICROSECOND

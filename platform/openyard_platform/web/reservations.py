@@ -30,6 +30,8 @@ _PAGE = 50
 # With these, the same party may well be welcome elsewhere or at another time.
 _ABOUT_THE_SLOT = frozenset(
     {"slot_full", "insufficient_capacity", "booking_closed", "slot_started", "slot_cancelled"}
+    | {"allotment_reserved", "venue_capacity_conflict", "quota_reached"}
+    | {"age_out_of_range", "grade_out_of_range"}
     | {"not_yet_open", "party_too_large", "party_too_small", "audience_not_allowed"}
 )
 
@@ -83,6 +85,8 @@ class ReservationOut(Struct, frozen=True, kw_only=True):
     updated_at: dt.datetime
     slot_id: UUID
     slot: SlotOut
+    offer_expires_at: dt.datetime | None = None
+    skips: list[dict[str, Any]] = []
 
 
 _IN_LINE = ResponseSpec(Requested, description="Accepted, not yet decided", generate_examples=False)
@@ -239,6 +243,42 @@ async def change(
     return await _as_it_stands(request, Queued(id=_id(answer), queue_ahead=0))
 
 
+@post(
+    PATH + "/{reservation_id:uuid}/accept",
+    operation_id="acceptOffer",
+    opt=auth.LOGGED_IN,
+    status_code=200,
+)
+async def accept(
+    request: Request[Any, Any, Any], reservation_id: FromPath[UUID]
+) -> Response[Decided | Requested | ReservationOut]:
+    """Take the seats that are held for one's waiting party, or say yes to a moved slot."""
+    return await _answered(request, reservation_id, accept=True)
+
+
+@post(
+    PATH + "/{reservation_id:uuid}/decline",
+    operation_id="declineOffer",
+    opt=auth.LOGGED_IN,
+    status_code=200,
+)
+async def decline(
+    request: Request[Any, Any, Any], reservation_id: FromPath[UUID]
+) -> Response[Decided | Requested | ReservationOut]:
+    """Let the seats go that are held for one's waiting party."""
+    return await _answered(request, reservation_id, accept=False)
+
+
+async def _answered(
+    request: Request[Any, Any, Any], reservation_id: UUID, *, accept: bool
+) -> Response[Decided | Requested | ReservationOut]:
+    actor = auth.current(request)
+    answer = await reservations.answer_offer(desk(request), actor, reservation_id, accept=accept)
+    if isinstance(answer, Queued):
+        return _requested(answer)
+    return await _as_it_stands(request, Queued(id=_id(answer), queue_ahead=0))
+
+
 async def ways_out(
     request: Request[Any, Any, Any],
     error: Refused,
@@ -331,7 +371,9 @@ def _out(row: records.Reservation) -> ReservationOut:
             address=row.address,
             space=row.space,
         ),
+        offer_expires_at=row.offer_expires_at and row.offer_expires_at.astimezone(clock.SHANGHAI),
+        skips=row.skips,
     )
 
 
-router = Router("/", route_handlers=[reserve, list_own, get_own, change, cancel])
+router = Router("/", route_handlers=[reserve, list_own, get_own, change, cancel, accept, decline])
