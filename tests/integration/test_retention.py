@@ -56,3 +56,37 @@ async def test_a_session_past_its_end_is_dropped():
 
     rows = await engine.fetch("SELECT token_hash FROM session WHERE account_id = $1", account)
     assert [row["token_hash"] for row in rows] == [b"open"]
+
+
+async def test_where_somebody_was_is_forgotten_a_day_after_the_slot(database_url):  # noqa: ARG001
+    await engine.run_script(
+        """
+        INSERT INTO district VALUES ('chengzhong', '城中区', 1) ON CONFLICT DO NOTHING;
+        INSERT INTO organisation (id, key, name, kind, district_key)
+        VALUES (gen_random_uuid(), 'past', '馆', 'venue', 'chengzhong');
+        INSERT INTO space (id, organisation_id, key, name)
+        SELECT gen_random_uuid(), id, 'hall', '馆' FROM organisation WHERE key = 'past';
+        """
+    )
+    for hours, name in ((25, "gone"), (23, "yesterday"), (-1, "coming")):
+        await engine.fetch(
+            """WITH made AS (
+                 INSERT INTO slot (id, venue_id, external_id, version, status, space_id,
+                     starts_at, ends_at, created_at, updated_at)
+                 SELECT gen_random_uuid(), o.id, $1, 1, 'open', s.id,
+                     $2::timestamptz - $3::interval, $2, $2, $2
+                 FROM organisation o JOIN space s ON s.organisation_id = o.id
+                 WHERE o.key = 'past' RETURNING id)
+               INSERT INTO party_occupancy SELECT 1, id, id, 'empty' FROM made""",
+            name,
+            NOW - dt.timedelta(hours=hours),
+            dt.timedelta(hours=1),
+        )
+
+    await tidy(NOW)
+
+    rows = await engine.fetch(
+        """SELECT s.external_id FROM party_occupancy p JOIN slot s ON s.id = p.slot_id
+           ORDER BY 1"""
+    )
+    assert [row["external_id"] for row in rows] == ["coming", "yesterday"]

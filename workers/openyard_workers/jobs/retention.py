@@ -11,15 +11,21 @@ from openyard_workers.outages import OUTAGE, pause
 _log = logging.getLogger(__name__)
 
 KEYS_KEPT = dt.timedelta(days=30)
+# A venue may still correct yesterday's slot.
+OCCUPANCIES_KEPT = dt.timedelta(days=1)
 _EVERY = 3600.0  # seconds
 _BREATH = 0.1  # seconds between two batches
 
 
 async def tidy(now: dt.datetime) -> bool:
     """One batch of each kind; whether there may be more."""
-    dropped = [await retention.drop_keys(now - KEYS_KEPT), await retention.drop_sessions(now)]
+    dropped = [
+        await retention.drop_keys(now - KEYS_KEPT),
+        await retention.drop_sessions(now),
+        await retention.drop_occupancies(now - OCCUPANCIES_KEPT),
+    ]
     if any(dropped):
-        _log.info("Dropped %d Idempotency-Keys and %d sessions past their time", *dropped)
+        _log.info("Dropped %d Idempotency-Keys, %d sessions, %d occupancies", *dropped)
     return max(dropped) >= retention.BATCH
 
 
