@@ -51,7 +51,12 @@ async def load(connection: Any, asked: Sequence[Asked]) -> State:
     if venues:
         await _lock_stated(connection, state, venues)
     await _load_allotments(connection, state)
-    await lines.load(connection, state, asked[-1].at, giving=bool(named))
+    restated = {
+        (command.venue_id, command.slot.external_id)
+        for command in venues
+        if isinstance(command, OfferSlot)
+    }
+    await lines.load(connection, state, asked[-1].at, giving=bool(named), restated=restated)
     if venues:
         await _load_offers(connection, state, venues)
     await occupancy.load_claims(connection, state)

@@ -17,21 +17,30 @@ _OFFERED = "r.status = 'offered'"
 _LIVING = "r.status IN ('confirmed', 'offered', 'waitlisted')"
 
 
-async def load(connection: Any, state: State, at: dt.datetime, *, giving: bool) -> None:
+async def load(
+    connection: Any,
+    state: State,
+    at: dt.datetime,
+    *,
+    giving: bool,
+    restated: Collection[tuple[UUID, str]],
+) -> None:
     """The lines of loaded slots where seats may be handed on by ``at``.
 
     That is where something is due, and, ``giving``, where somebody may give seats back; there as
-    much of the line as is looked at in one go. Of a withdrawn slot, those who are still to be told;
-    of a slot that its venue states anew, everybody.
+    much of the line as is looked at in one go. Of a slot that is withdrawn as many as are told in
+    one go; of one that its venue states anew (``restated``, by venue and external id), everybody.
     """
-    stated = {slot.id for slot in state.by_external.values()}
-    others = [one for one in state.slots.values() if one.id not in stated]
+    named = state.by_external.items()
+    stated = {slot.id for known, slot in named if known in restated}
+    withdrawn = {slot.id for known, slot in named if known not in restated}
+    others = [one for one in state.slots.values() if one.id not in stated | withdrawn]
     due = [one for one in others if one.is_due(at)]
     closed = {one.id for one in due if one.status == SlotStatus.WITHDRAWN}
     open_due = {one.id for one in due} - closed
     lines = {one.id for one in others if giving and one.waiting} - closed
     await _load(connection, state, stated, _LIVING, None)
-    await _load(connection, state, closed, _LIVING, waitlist.REACH)
+    await _load(connection, state, closed | withdrawn, _LIVING, waitlist.REACH)
     await _load(connection, state, open_due, _OFFERED, None)
     await _load(connection, state, lines | open_due, _WAITING, waitlist.REACH)
     for slot_id, known in state.on_slot.items():
