@@ -8,8 +8,8 @@ import rich_click as click
 from rich.console import Console
 from rich.table import Table
 
-_CHOICES = ["rush", "spread", "feed"]
-_CONNECTIONS = {"feed": (16,)}
+_CHOICES = ["rush", "spread", "feed", "line"]
+_CONNECTIONS = {"feed": (16,), "line": (32,)}
 _MANY = (64, 256)
 
 
@@ -19,7 +19,8 @@ _MANY = (64, 256)
     "--connections",
     type=click.IntRange(1, 1024),
     multiple=True,
-    help="Closed-loop connections; several times for several runs. Default: 64 and 256, feed 16.",
+    help="Closed-loop connections; several times for several runs. "
+    "Default: 64 and 256, feed 16, line 32.",
 )
 @click.option("--parties", default=20_000, show_default=True, type=click.IntRange(100, 1_000_000))
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 50))
@@ -35,13 +36,16 @@ def bench(  # noqa: PLR0913 - each is an option of the command
     workers: int,
     as_json: bool,  # noqa: FBT001 - click names it
 ) -> None:
-    """Measure reservations on one slot (rush) or over 1,000 (spread), or a calendar (feed).
+    """Measure reservations (rush, spread, line) or a calendar (feed).
+
+    ``rush`` asks for one slot, ``spread`` for 1,000, ``line`` for one while 5,000 who wait for
+    another are served or sent home.
 
     ``bare`` decodes and answers; ``row_lock`` decides in the request under SELECT … FOR UPDATE;
     ``ours`` is the command path. All in one web process, with the same authentication and rules.
     A calendar of 1,000 events is measured beside a library's rendering and a static file.
     """
-    from openyard_infra.bench import feed  # noqa: PLC0415 - heavy, and rarely wanted
+    from openyard_infra.bench import feed, line  # noqa: PLC0415 - heavy, and rarely wanted
     from openyard_infra.bench import run as running  # noqa: PLC0415
     from openyard_infra.bench.stack import BenchFailed  # noqa: PLC0415
 
@@ -54,7 +58,7 @@ def bench(  # noqa: PLR0913 - each is an option of the command
         workers=workers,
     )
     console = Console(stderr=True)
-    measuring = feed.run if bench == "feed" else running.run
+    measuring = {"feed": feed.run, "line": line.run}.get(bench, running.run)
     try:
         results = asyncio.run(measuring(options, console.print))
     except BenchFailed as error:
@@ -64,7 +68,7 @@ def bench(  # noqa: PLR0913 - each is an option of the command
         click.echo(msgspec.json.format(msgspec.json.encode(single)).decode())
         return
     for result in results:
-        Console().print(_feed_table(result) if bench == "feed" else _table(result))
+        Console().print({"feed": _feed_table, "line": _line_table}.get(bench, _table)(result))
 
 
 def _table(result: dict[str, Any]) -> Table:
@@ -108,4 +112,23 @@ def _feed_table(result: dict[str, Any]) -> Table:
         f"{fresh['decisions_per_second']:.0f} decisions/s one is in its calendar after "
         f"{fresh['p50_ms']:.0f} ms, p99 {fresh['p99_ms']:.0f} ms"
     )
+    return table
+
+
+def _line_table(result: dict[str, Any]) -> Table:
+    title = (
+        f"line, {result['waiting']} waiting, {result['connections']} connections — "
+        f"{result['machine']}"
+    )
+    table = Table(title=title)
+    for column in ("meanwhile", "rate /s", "p50 ms", "p99 ms", "worked off in s"):
+        table.add_column(column, justify="left" if column == "meanwhile" else "right")
+    for name, one in result["runs"].items():
+        table.add_row(
+            name,
+            f"{one['rate']:.0f}",
+            f"{one['p50_ms']:.1f}",
+            f"{one['p99_ms']:.1f}",
+            f"{one['worked_off_s']:.1f}" if "worked_off_s" in one else "",
+        )
     return table
