@@ -34,6 +34,12 @@ _ABOUT_THE_SLOT = frozenset(
     | {"age_out_of_range", "grade_out_of_range"}
     | {"not_yet_open", "party_too_large", "party_too_small", "audience_not_allowed"}
 )
+_NO_DATABASE = (
+    OSError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 
 
 class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -293,7 +299,7 @@ async def ways_out(
     known: Alternatives = request.app.state.alternatives
     try:
         found = await known.of(slot_id, seats, audiences, clock.now())
-    except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+    except _NO_DATABASE:
         # The decision stands; what else there is can be looked up later.
         return []
     return [
@@ -323,7 +329,11 @@ def _id(outcome: Outcome) -> UUID:
 async def _as_it_stands(
     request: Request[Any, Any, Any], queued: Queued, status: int = 200
 ) -> Response[Decided | Requested | ReservationOut]:
-    known = await records.get(auth.current(request).holder_id, queued.id)
+    try:
+        known = await records.get(auth.current(request).holder_id, queued.id)
+    except _NO_DATABASE:
+        # It is in line or decided. A 503 would say that nothing has happened.
+        known = None
     if known is None:
         return _requested(queued)
     if known.status == "refused":
