@@ -81,6 +81,19 @@ async def test_without_any_guard_the_effect_is_there_twice(
     assert await _decided_twice(desk, without) == 2
 
 
+async def test_who_lost_its_place_takes_its_own_lease_up_at_once(desk: Desk):
+    """And nobody else does; what it left behind is fenced off like anybody's."""
+    slot = await opened(desk)
+    assert await partitions.take(0, "newer", seconds=60, grace=0) is None
+    taken = await partitions.take(0, desk.lease.holder, seconds=60, grace=60)
+    assert taken is not None
+    assert taken[0].epoch == desk.lease.epoch + 1
+    with pytest.raises(partitions.LeaseLost):
+        await desk.decide(reserve(slot))
+    desk.lease, desk.position = taken
+    await desk.decide(reserve(slot))
+
+
 def _look_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither known ids nor what the party has already."""
     monkeypatch.setattr(deciding, "_load_known", _no_look_up)

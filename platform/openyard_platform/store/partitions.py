@@ -37,14 +37,16 @@ async def ensure(partitions: int) -> None:
 async def take(
     partition: int, holder: str, *, seconds: float, grace: float
 ) -> tuple[Lease, Position] | None:
-    """The lease, where nobody has held it for ``grace`` seconds; None: somebody does.
+    """The lease, where nobody else has held it for ``grace`` seconds; None: somebody does.
 
-    Each taking has a new epoch, so that whoever held it before is fenced off.
+    ``holder``: no other has the same name. Who lost the database, and with it the place where it
+    was, takes its own lease up again at once. Each taking has a new epoch, so that whoever held it
+    before is fenced off.
     """
     row = await engine.fetch_one(
         """UPDATE partition
            SET holder = $2, epoch = epoch + 1, expires_at = clock_timestamp() + $3::interval
-           WHERE no = $1 AND expires_at + $4::interval < clock_timestamp()
+           WHERE no = $1 AND (holder = $2 OR expires_at + $4::interval < clock_timestamp())
            RETURNING epoch, stream_created, sequence, index""",
         partition,
         holder,
