@@ -202,6 +202,19 @@ async def test_a_killed_bus_loses_nothing_and_doubles_nothing(settings, nc, serv
     assert await facts(nc) == list(range(600))
 
 
+async def test_an_answer_that_a_killed_bus_took_along_is_not_waited_for(settings, nc, server):
+    async with Working(settings, nc):
+        await asyncio.sleep(0.2)
+        server.pause()
+        await write(1)
+        await asyncio.sleep(0.3)
+        server.kill()
+        await server.start()
+        await drained(4)
+
+    assert await facts(nc) == [1]
+
+
 async def test_a_lost_database_connection_is_made_anew(settings, nc):
     async with Working(settings, nc):
         await write(1)

@@ -18,6 +18,8 @@ from openyard_workers.outages import OUTAGE, pause
 _log = logging.getLogger(__name__)
 
 _BATCH = 100  # messages that share one fsync of the stream
+# The answer to a batch that a dying server took along never comes: then the batch goes again.
+_PATIENCE = 2.0  # seconds
 _ROWS = 5 * _BATCH
 # Polling is the truth, the bell only shortens the wait. Just after something happened it pays to
 # look again soon: a row is held back while any older transaction runs.
@@ -75,7 +77,7 @@ class Relay:
         for start in range(0, len(rows), _BATCH):
             batch = rows[start : start + _BATCH]
             messages = [self._message(row) for row in batch]
-            await atomic.publish_batch(self._nc, subjects.FACT_STREAM, messages)
+            await atomic.publish_batch(self._nc, subjects.FACT_STREAM, messages, timeout=_PATIENCE)
             await outbox.forget([row.id for row in batch])
         return len(rows)
 
