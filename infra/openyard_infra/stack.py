@@ -126,7 +126,14 @@ class Stack:
         await self._stay()
 
     async def _start_server(self, server: Server) -> None:
-        child = Child(server.name, server.launch, is_ready=server.is_ready, ask=server.stop_signal)
+        child = Child(
+            server.name,
+            server.launch,
+            is_ready=server.is_ready,
+            ask=server.stop_signal,
+            # Without Valkey every role can begin.
+            needed=server is not self._valkey,
+        )
         child.process = server.launch()
         self._supervisor.children.append(child)
         deadline = time.monotonic() + _READY_WITHIN

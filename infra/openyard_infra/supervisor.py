@@ -17,9 +17,12 @@ _READY_WITHIN = 60.0
 
 
 class Child:
-    """One process that is to run always; ``name`` is its role, ``label`` tells it from others."""
+    """One process that is to run always; ``name`` is its role, ``label`` tells it from others.
 
-    def __init__(
+    ``needed``: while it is away nobody else is started again, who would only die of it.
+    """
+
+    def __init__(  # noqa: PLR0913 - what a process to be kept is made of
         self,
         name: str,
         launch: Callable[[], subprocess.Popen[bytes]],
@@ -27,12 +30,15 @@ class Child:
         label: str = "",
         is_ready: Callable[[], bool] = lambda: True,
         ask: signal.Signals = signal.SIGTERM,
+        needed: bool = False,
     ) -> None:
         self.name = name
         self.label = label or name
         self.launch = launch
         self.is_ready = is_ready
         self.ask = ask
+        self.needed = needed
+        self.works = False
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths = 0
 
@@ -69,7 +75,8 @@ class Supervisor:
         self.keep(child)
 
     def keep(self, child: Child) -> None:
-        """Restart one of the children from now on whenever it dies."""
+        """Restart one of the children, which works by now, whenever it dies."""
+        child.works = True
         self._keepers.append(asyncio.create_task(self._keep(child)))
 
     def failure(self) -> BaseException | None:
@@ -103,10 +110,12 @@ class Supervisor:
             await _until(lambda: not child.alive, float("inf"))
             if time.monotonic() - begun > _SETTLED:
                 pause = _FIRST_PAUSE
+            child.works = False
             child.deaths += 1
             self._say(f"{child.label} {_ending(child)}; it starts again in {pause:g} s")
             self._changed()
             await asyncio.sleep(pause)
+            await _until(lambda: not self._lacks_for(child), float("inf"))
             pause = min(pause * 2, _LONGEST_PAUSE)
             try:
                 child.process = child.launch()
@@ -114,8 +123,15 @@ class Supervisor:
             except (CannotStart, OSError) as error:
                 self._say(f"{child.label} did not start: {error}")
                 continue
+            child.works = True
             self._say(f"{child.label} is back")
             self._changed()
+
+    def _lacks_for(self, child: Child) -> bool:
+        """Whether something is away that this one cannot begin without."""
+        return not child.needed and any(
+            each.needed and not (each.works and each.alive) for each in self.children
+        )
 
 
 def _ending(child: Child) -> str:
