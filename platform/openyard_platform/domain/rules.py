@@ -37,7 +37,7 @@ def of_seats(slot: Slot, asked: Reserve, share: Share, now: dt.datetime) -> list
         return []
     remaining = share.seats if slot.waiting == 0 else 0
     kept: list[Refusal] = []
-    if slot.waiting == 0 and need <= slot.free:
+    if need <= slot.free:
         # The seats are there, and kept for others.
         kept = [
             {
@@ -49,7 +49,7 @@ def of_seats(slot: Slot, asked: Reserve, share: Share, now: dt.datetime) -> list
         ]
     if remaining:
         return [{"code": "insufficient_capacity", "remaining": remaining}, *kept]
-    return kept or [{"code": "slot_full"}]
+    return [{"code": "slot_full"}, *kept] if slot.waiting or not kept else kept
 
 
 def _nobody_before(slot: Slot, share: Share, of_open: int) -> bool:
