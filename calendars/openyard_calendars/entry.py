@@ -1,6 +1,7 @@
 """One entry of a calendar, and the VEVENT it becomes."""
 
 import datetime as dt
+from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
 from msgspec import Struct
@@ -42,8 +43,10 @@ class Entry(Struct, frozen=True, kw_only=True):
     geo: tuple[float, float] | None = None
 
 
-def fragment(entry: Entry) -> bytes:
+def fragment(entry: Entry, more: Iterable[str] = ()) -> bytes:
     """The VEVENT of an entry: whole folded lines, ready to stand in a feed.
+
+    ``more``: content lines that only some calendars have, like the people of an invitation.
 
     Raises:
         ValueError: a time carries no zone.
@@ -61,6 +64,7 @@ def fragment(entry: Entry) -> bytes:
         f"TRANSP:{'TRANSPARENT' if entry.transparent or entry.cancelled else 'OPAQUE'}",
         f"SUMMARY:{CANCELLED_PREFIX if entry.cancelled else ''}{text.escape(entry.summary)}",
         *_details(entry),
+        *more,
         "END:VEVENT",
     ]
     return b"".join(map(text.line, lines))

@@ -14,6 +14,8 @@ _UNCLEAN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _SPECIAL = re.compile(r"[\\;,\n]")
 _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"\\": r"\\", ";": r"\;", ",": r"\,", "\n": r"\n"}
+_PARAMETER_ESCAPES = {"^": "^^", "\n": "^n", '"': "^'"}
+_SPECIAL_IN_PARAMETER = re.compile(r'[\^\n"]')
 _UNSAFE_IN_URI = re.compile(r"[^A-Za-z0-9\-._~:/?#\[\]@!$&'()*+,;=%]")
 
 
@@ -40,6 +42,14 @@ def unescape(value: str) -> str:
 def _unescaped(match: re.Match[str]) -> str:
     character = match.group(1)
     return "\n" if character in "nN" else character
+
+
+def parameter(value: str) -> str:
+    """A quoted parameter value of whatever somebody typed; RFC 6868 says how quotes are written."""
+    escaped = _SPECIAL_IN_PARAMETER.sub(
+        lambda match: _PARAMETER_ESCAPES[match.group()], clean(value)
+    )
+    return f'"{escaped}"'
 
 
 def uri(value: str) -> str:

@@ -1,6 +1,7 @@
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
+from icalendar.parser import rfc_6868_unescape
 
 from openyard_calendars import text
 
@@ -71,3 +72,12 @@ def test_a_uri_that_is_one_already_stays_as_it_is():
     address = "https://openyard.example/slots/0198?from=2026-01-01&q=%E4%B8%AD#top"
 
     assert text.uri(address) == address
+
+
+@given(st.text())
+def test_a_parameter_is_one_quoted_piece_that_says_what_was_meant(value):
+    quoted = text.parameter(value)
+
+    assert quoted[0] == quoted[-1] == '"'
+    assert not set(quoted[1:-1]) & set('"\r\n')
+    assert rfc_6868_unescape(quoted[1:-1]) == text.clean(value)
