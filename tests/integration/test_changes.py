@@ -124,6 +124,18 @@ async def test_a_swap_may_overlap_what_it_leaves_but_nothing_else(desk: Desk):
     assert codes(again) == ["overlaps_own_reservation"]
 
 
+async def test_each_change_of_seats_is_newer_than_the_one_before(desk: Desk):
+    slot = await opened(desk, capacity=5)
+    (made,) = await booked(desk, slot, 2)
+    sequences = []
+    for seats in (2, 3, 1, 1):
+        await decided(desk, change(made, seats=seats))
+        row = await engine.fetch_one("SELECT sequence FROM reservation WHERE id = $1", made.id)
+        sequences.append(row["sequence"])
+    # Where nothing changes, nothing is newer.
+    assert sequences == [0, 1, 2, 2]
+
+
 async def test_the_calendar_entry_of_a_swapped_reservation_rises_in_sequence(desk: Desk):
     old, new = await opened(desk), await opened(desk)
     (made,) = await booked(desk, old, 1)

@@ -197,6 +197,8 @@ def _resize(state: State, decisions: Decisions, wanted: _Wanted) -> None:
     _rewrite(wanted)
     if wanted.holds:
         seats.take(state, decisions, slot, reservation, at)
+    # Its holder is told, and an update of an invitation has to be newer than what it updates.
+    reservation.sequence += 1
     decisions.touch_reservation(reservation, at)
     decisions.touch_slot(slot, at)
 

@@ -318,6 +318,9 @@ def _carry_over(  # noqa: PLR0913 - the same as any change of a slot
             occupancy.take_party(state, decisions, reservation, slot.span)
         else:
             occupancy.claim_party(state, decisions, reservation)
+    else:
+        # Its holder is told, and an update of an invitation has to be newer than what it updates.
+        reservation.sequence += 1
     decisions.touch_reservation(reservation, at)
     decisions.tell(slot, at, facts.changed(slot, reservation))
 
