@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlsplit
 import aiosmtplib
 from msgspec import Struct
 
+from openyard_calendars.invitation import FILE_NAME, Invitation
 from openyard_platform.domain.errors import Unavailable
 
 _PATIENCE = 10.0
@@ -32,6 +33,7 @@ class Mail(Struct, frozen=True, kw_only=True):
     """``message_id``: the same on a repeat, so that the receiver can tell.
 
     ``html``: the same said again for those who prefer it; empty: plain text only.
+    ``invitation``: for the reader's calendar.
     """
 
     sender: str
@@ -41,6 +43,7 @@ class Mail(Struct, frozen=True, kw_only=True):
     message_id: str
     at: dt.datetime
     html: str = ""
+    invitation: Invitation | None = None
 
 
 def message_id(name: object, base_url: str) -> str:
@@ -61,7 +64,24 @@ def compose(mail: Mail) -> EmailMessage:
     message.set_content(mail.text)
     if mail.html:
         message.add_alternative(mail.html, subtype="html")
+    if mail.invitation is not None:
+        _enclose(message, mail.invitation)
     return message
+
+
+def _enclose(message: EmailMessage, invitation: Invitation) -> None:
+    """As the last alternative, which calendars look for, and as a file for all who do not."""
+    message.add_alternative(
+        invitation.body.decode(),
+        subtype="calendar",
+        # Nothing on the way must fold or re-code its lines (RFC 6047, 2.4).
+        cte="base64",
+        params={"method": invitation.method.value},
+    )
+    # Not text/calendar again: some programs would show the event twice.
+    message.add_attachment(
+        invitation.body, maintype="application", subtype="ics", filename=FILE_NAME
+    )
 
 
 async def send(smtp_url: str, mail: Mail) -> None:

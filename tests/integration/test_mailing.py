@@ -34,6 +34,7 @@ class Mailbox:
         self.mails: list[EmailMessage] = []
         self.answer = ""
         self.slow = 0.0
+        self.delays: list[float] = []  # of the next mails, before ``slow`` for all
         self._controller: Controller | None = None
 
     def open(self) -> None:
@@ -52,7 +53,7 @@ class Mailbox:
         return "250 OK"
 
     async def handle_DATA(self, server, session, envelope):  # noqa: ARG002, N802
-        await asyncio.sleep(self.slow)
+        await asyncio.sleep(self.delays.pop(0) if self.delays else self.slow)
         self.mails.append(email.message_from_bytes(envelope.content, policy=email.policy.default))
         return "250 OK"
 

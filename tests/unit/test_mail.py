@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from aiosmtpd.smtp import SMTP
 
+from openyard_calendars.invitation import Invitation, Method
 from openyard_platform import mail
 from openyard_platform.mail import CannotSend, Mail
 
@@ -61,6 +62,26 @@ async def test_a_chinese_message_arrives_whole(inbox):
     assert message["Auto-Submitted"] == "auto-generated"
     assert message["Date"].datetime == AT
     assert message.get_content().replace("\r\n", "\n") == LETTER.text
+
+
+@pytest.mark.parametrize("method", list(Method))
+async def test_an_invitation_is_the_last_alternative_and_a_file(inbox, method):
+    body = f"BEGIN:VCALENDAR\r\nMETHOD:{method}\r\nX-NOTE:周六见\r\nEND:VCALENDAR\r\n".encode()
+    invitation = Invitation(method=method, body=body)
+    await mail.send(
+        inbox.url, msgspec.structs.replace(LETTER, html="<p>周六见</p>", invitation=invitation)
+    )
+    (message,) = inbox.messages
+    alternatives, file = message.iter_parts()
+    kinds = [part.get_content_type() for part in alternatives.iter_parts()]
+    assert kinds == ["text/plain", "text/html", "text/calendar"]
+    calendar = list(alternatives.iter_parts())[-1]
+    assert calendar["Content-Type"].params == {"charset": "utf-8", "method": method.value}
+    assert calendar["Content-Transfer-Encoding"] == "base64"
+    assert calendar.get_payload(decode=True) == body
+    assert file.get_filename() == "invite.ics"
+    assert file.get_content_type() == "application/ics"
+    assert file.get_content() == body
 
 
 @pytest.mark.parametrize(("code", "permanent"), [("550", True), ("450", False)])

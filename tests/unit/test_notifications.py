@@ -6,6 +6,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from openyard_calendars.invitation import Method
 from openyard_events import contracts
 from openyard_platform.actions import notifications as actions
 from openyard_platform.domain import notifications, words
@@ -42,6 +43,7 @@ SUBJECT = Subject(
     ends_at=START + dt.timedelta(hours=2),
     seats=2,
     adults=1,
+    status="confirmed",
     reason=None,
     slot_id=SLOT,
     reservation_id=RESERVATION,
@@ -103,6 +105,23 @@ def test_a_kind_of_later_is_told_without_advice():
 def test_a_reason_is_passed_on():
     subject = msgspec.structs.replace(SUBJECT, kind="slot_withdrawn", reason="检修")
     assert notifications.advice(subject).endswith("原因：检修。")
+
+
+@pytest.mark.parametrize("kind", ["confirmed", "waitlisted", "promoted", "amended", "slot_changed"])
+def test_of_what_was_cancelled_since_nobody_is_told_to_come(kind):
+    late = msgspec.structs.replace(SUBJECT, kind=kind, status="cancelled")
+    assert notifications.advice(late) == "这个预约后来取消了，名额已让出，不必到场。"
+
+
+def test_a_letter_says_what_the_invitation_in_it_does():
+    bare = notifications.letter(SUBJECT, BASE_URL)
+    asked = notifications.letter(SUBJECT, BASE_URL, Method.REQUEST)
+    ended = notifications.letter(SUBJECT, BASE_URL, Method.CANCEL)
+    assert "日历" not in bare.text + bare.html
+    for text in (asked.text, asked.html):
+        assert "不等于取消预约" in text
+    for text in (ended.text, ended.html):
+        assert "日历里的这一条会随之取消" in text
 
 
 def test_a_letter_says_when_where_and_for_how_many():

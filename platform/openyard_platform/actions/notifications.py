@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from email.utils import parseaddr
 from uuid import UUID
 
+from openyard_calendars.invitation import Invitation
 from openyard_events.contracts import AnyFact
 from openyard_platform import ids
 from openyard_platform.domain import notifications as domain
@@ -79,15 +80,19 @@ def pause_after(tries: int) -> dt.timedelta:
     return dt.timedelta(seconds=min(doubled, _LONGEST_PAUSE))
 
 
-def letter(claimed: Claimed, *, sender: str, base_url: str) -> Mail:
+def letter(
+    claimed: Claimed, *, sender: str, base_url: str, invitation: Invitation | None = None
+) -> Mail:
     """The mail; made again it has the same Message-ID, so that a repeat is known as one."""
-    letter = domain.letter(subject_of(claimed), base_url)
+    enclosed = invitation.method if invitation is not None else None
+    letter = domain.letter(subject_of(claimed), base_url, enclosed)
     return Mail(
         sender=sender,
         to=claimed.email,
         subject=letter.subject,
         text=letter.text,
         html=letter.html,
+        invitation=invitation,
         message_id=f"<notification-{claimed.id}@{_host(sender)}>",
         at=claimed.created_at,
     )
@@ -110,6 +115,7 @@ def subject_of(found: Claimed | Item) -> Subject:
         ends_at=found.ends_at,
         seats=found.seats,
         adults=found.adults,
+        status=found.status,
         reason=found.reason,
         slot_id=found.slot_id,
         reservation_id=found.reservation_id,

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from openyard_calendars.invitation import Method
 from openyard_events.contracts import (
     AnyFact,
     ReservationAmended,
@@ -21,6 +22,7 @@ from openyard_events.contracts import (
     ReservationWaitlisted,
 )
 from openyard_platform.domain import words
+from openyard_platform.domain.reservations import ReservationStatus
 
 
 class Kind(StrEnum):
@@ -49,6 +51,14 @@ _KINDS: dict[type[AnyFact], Kind] = {
 }
 # What may happen to one reservation again and again.
 _AGAIN = frozenset({Kind.SLOT_CHANGED, Kind.AMENDED, Kind.OFFERED, Kind.PROMOTED, Kind.DISPLACED})
+# With these the reservation is over.
+ENDED = frozenset({Kind.CANCELLED, Kind.SLOT_WITHDRAWN})
+
+_ENCLOSED = {
+    Method.REQUEST: "随信附有日历邀请：点“接受”，或打开附件 invite.ics，这一场就进您的日历，以后有"
+    "变动会跟着更新。在日历里点“拒绝”或删除，不等于取消预约；不能来，请在“我的预约”里取消。",
+    Method.CANCEL: "随信附有日历更新，日历里的这一条会随之取消。",
+}
 
 
 class Occasion(Struct, frozen=True, kw_only=True):
@@ -62,7 +72,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What a message speaks of, as it stands when it is written."""
+    """What a message speaks of, as it stands when it is read. ``status``: of the reservation."""
 
     kind: str
     title: str
@@ -73,6 +83,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     ends_at: dt.datetime
     seats: int
     adults: int
+    status: str
     reason: str | None
     slot_id: UUID
     reservation_id: UUID
@@ -130,17 +141,25 @@ def advice(subject: Subject) -> str:
         Kind.SLOT_WITHDRAWN: "很抱歉，场馆取消了这一场，您的预约随之取消。欢迎看看其他场次。",
     }
     text = sentences.get(Kind(subject.kind), "") if subject.kind in set(Kind) else ""
+    if text and subject.kind not in ENDED and subject.status == ReservationStatus.CANCELLED:
+        text = "这个预约后来取消了，名额已让出，不必到场。"
     return f"{text}原因：{subject.reason}。" if subject.reason else text
 
 
-def letter(subject: Subject, base_url: str) -> Letter:
-    """The mail: subject line, plain text, and the same as HTML."""
+def letter(subject: Subject, base_url: str, enclosed: Method | None = None) -> Letter:
+    """The mail: subject line, plain text, and the same as HTML.
+
+    ``enclosed``: what the invitation that goes with it does.
+    """
     headlined = headline(subject.kind, subject.title)
     rows = _rows(subject)
     links = [
         ("查看预约", f"{base_url}/my/reservations/{subject.reservation_id}"),
         ("查看场次", f"{base_url}/slots/{subject.slot_id}"),
     ]
+    paragraphs = [advice(subject)]
+    if enclosed is not None:
+        paragraphs.append(_ENCLOSED[enclosed])
     closing = f"这封信由{words.PRODUCT}自动发出，请勿直接回复。"
     text = "\n".join(
         [
@@ -148,7 +167,7 @@ def letter(subject: Subject, base_url: str) -> Letter:
             "",
             *(f"{name}：{value}" for name, value in rows),
             "",
-            advice(subject),
+            "\n\n".join(paragraphs),
             "",
             *(f"{name}：{link}" for name, link in links),
             "",
@@ -159,7 +178,7 @@ def letter(subject: Subject, base_url: str) -> Letter:
     return Letter(
         subject=f"【{words.PRODUCT}】{headlined}",
         text=text,
-        html=_html(headlined, rows, advice(subject), links, closing),
+        html=_html(headlined, rows, paragraphs, links, closing),
     )
 
 
@@ -177,16 +196,21 @@ def _rows(subject: Subject) -> list[tuple[str, str]]:
 
 
 def _html(
-    title: str, rows: list[tuple[str, str]], advised: str, links: list[tuple[str, str]], end: str
+    title: str,
+    rows: list[tuple[str, str]],
+    paragraphs: list[str],
+    links: list[tuple[str, str]],
+    end: str,
 ) -> str:
     table = "".join(
         f'<tr><th align="left">{name}</th><td>{html.escape(value)}</td></tr>'
         for name, value in rows
     )
+    said = "".join(f"<p>{html.escape(paragraph)}</p>" for paragraph in paragraphs)
     anchors = " · ".join(f'<a href="{html.escape(link)}">{name}</a>' for name, link in links)
     return (
         '<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">'
         f"<title>{html.escape(title)}</title></head><body>"
-        f"<h1>{html.escape(title)}</h1><table>{table}</table><p>{html.escape(advised)}</p>"
+        f"<h1>{html.escape(title)}</h1><table>{table}</table>{said}"
         f"<p>{anchors}</p><p><small>{end}</small></p></body></html>"
     )

@@ -59,7 +59,8 @@ async def one(account_id: UUID) -> dict[str, Any] | None:
     """An account as its owner sees it, with its organisation's key and name."""
     row = await engine.fetch_one(
         """SELECT a.id, a.email, a.display_name, a.role, a.family_id, a.staff_role,
-                  a.organisation_id, o.key AS organisation_key, o.name AS organisation_name,
+                  a.calendar_delivery, a.organisation_id,
+                  o.key AS organisation_key, o.name AS organisation_name,
                   coalesce(a.district_key, o.district_key) AS district
            FROM account a LEFT JOIN organisation o ON o.id = a.organisation_id
            WHERE a.id = $1""",

@@ -58,10 +58,7 @@ WHERE s.id = ANY ($1::uuid[]) AND s.starts_at IS NOT NULL
   AND NOT (s.status = 'withdrawn' AND f.cancelled_at IS NOT NULL)
 """  # noqa: S608 - made of constants
 
-# A reservation that holds no seat any more is shown, as cancelled, only if it was ever confirmed:
-# it has a fragment, or a fact of this batch says so. One that only waited, or was offered seats and
-# did not take them, has never been in anybody's calendar.
-_RESERVATIONS = f"""
+_RESERVATION = f"""
 SELECT r.id, r.holder_id AS owner_id, r.slot_id, r.status, r.seats, r.adults,
        r.needs_reconfirm, r.cancelled_by, r.reason, s.kind, s.title, s.description,
        s.starts_at, s.ends_at, s.sequence + r.sequence AS sequence, s.revision,
@@ -72,6 +69,12 @@ FROM reservation r
 JOIN slot s ON s.id = r.slot_id
 JOIN organisation o ON o.id = s.venue_id
 JOIN space p ON p.id = s.space_id
+"""  # noqa: S608 - made of constants
+
+# A reservation that holds no seat any more is shown, as cancelled, only if it was ever confirmed:
+# it has a fragment, or a fact of this batch says so. One that only waited, or was offered seats and
+# did not take them, has never been in anybody's calendar.
+_RESERVATIONS = f"""{_RESERVATION}
 LEFT JOIN feed_fragment f ON f.owner_id = r.holder_id AND f.uid = $4 || r.id || $5
 WHERE r.id IN (
         SELECT unnest($1::uuid[])
@@ -163,6 +166,12 @@ async def outdated_reservations(
         *RESERVATION_UID,
     )
     return [ReservationView(**_placed(row)) for row in rows]
+
+
+async def reservation(reservation_id: UUID) -> ReservationView | None:
+    """One as it stands; None: there is none, or its slot has no place or time."""
+    row = await engine.fetch_one(_RESERVATION + "WHERE r.id = $1", reservation_id)
+    return None if row is None else ReservationView(**_placed(row))
 
 
 async def put(fragments: Sequence[Fragment], now: dt.datetime) -> set[UUID]:

@@ -26,6 +26,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     ends_at: dt.datetime
     seats: int
     adults: int
+    status: str
     reason: str | None
     slot_id: UUID
     reservation_id: UUID
@@ -44,6 +45,7 @@ class Item(Struct, frozen=True, kw_only=True):
     ends_at: dt.datetime
     seats: int
     adults: int
+    status: str
     reason: str | None
     slot_id: UUID
     reservation_id: UUID
@@ -53,7 +55,7 @@ class Item(Struct, frozen=True, kw_only=True):
 
 _SUBJECT = """
 s.title, o.name AS venue, p.name AS space, o.address, s.starts_at, s.ends_at,
-r.seats, r.adults, r.reason, n.slot_id, n.reservation_id
+r.seats, r.adults, r.status, r.reason, n.slot_id, n.reservation_id
 """
 _SUBJECT_TABLES = """
 JOIN reservation r ON r.id = n.reservation_id
@@ -85,12 +87,26 @@ ORDER BY n.created_at DESC, n.id DESC
 LIMIT $3
 """  # noqa: S608 - made of constants
 
+# Mails about one reservation leave one after another, each when the one before has arrived or is
+# given up: in a calendar, an invitation that came after its cancellation would stay for ever.
+_IN_TURN = """
+NOT EXISTS (SELECT FROM notification earlier
+            WHERE earlier.reservation_id = n.reservation_id AND earlier.id < n.id
+              AND earlier.state = 'pending' AND earlier.account_id = n.account_id)
+"""
+
+_DUE = f"""
+SELECT n.id, n.tries FROM notification n
+WHERE n.state = 'pending' AND n.next_try_at <= $1 AND {_IN_TURN}
+ORDER BY n.next_try_at, n.id LIMIT $2
+"""  # noqa: S608 - made of constants
+
 # Moving next_try_at on is the claim: who comes a moment later finds the row not due, and if the
 # one who has it dies, it is due again.
 _CLAIM = f"""
 WITH mine AS (
-    UPDATE notification SET tries = tries + 1, next_try_at = $3
-    WHERE id = $1 AND state = 'pending' AND next_try_at <= $2
+    UPDATE notification n SET tries = tries + 1, next_try_at = $3
+    WHERE id = $1 AND state = 'pending' AND next_try_at <= $2 AND {_IN_TURN}
     RETURNING *
 )
 SELECT n.id, n.kind, a.email, n.tries, n.created_at, {_SUBJECT}
@@ -143,18 +159,19 @@ async def mark_read(notification_id: UUID, account_id: UUID, now: dt.datetime) -
 
 
 async def due(now: dt.datetime, limit: int) -> list[tuple[UUID, int]]:
-    """Ids and tries of what should be sent by now, the longest due first."""
-    rows = await engine.fetch(
-        "SELECT id, tries FROM notification WHERE state = 'pending' AND next_try_at <= $1"
-        " ORDER BY next_try_at, id LIMIT $2",
-        now,
-        limit,
-    )
+    """Ids and tries of what should be sent by now, the longest due first.
+
+    What has to wait for an earlier message is left out, or it would hold up all others.
+    """
+    rows = await engine.fetch(_DUE, now, limit)
     return [(row["id"], row["tries"]) for row in rows]
 
 
 async def claim(notification_id: UUID, now: dt.datetime, until: dt.datetime) -> Claimed | None:
-    """Have the message for oneself ``until`` then; None: sent, not due, or another has it."""
+    """Have the message for oneself ``until`` then.
+
+    None: sent, not due, not its turn, or another has it.
+    """
     row = await engine.fetch_one(_CLAIM, notification_id, now, until)
     return None if row is None else Claimed(**dict(row))
 

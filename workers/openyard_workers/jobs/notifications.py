@@ -5,7 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from openyard_platform import clock, mail
-from openyard_platform.actions import notifications
+from openyard_platform.actions import invitations, notifications
 from openyard_platform.settings import Settings
 
 _log = logging.getLogger(__name__)
@@ -27,9 +27,11 @@ async def send(settings: Settings, notification_id: UUID) -> bool:
     if not settings.smtp_url:
         await notifications.mark_sent(claimed.id, clock.now())
         return True
+    sender, base_url = settings.mail_from, settings.base_url
+    invitation = await invitations.of(claimed, sender=sender, base_url=base_url)
     try:
         message = notifications.letter(
-            claimed, sender=settings.mail_from, base_url=settings.base_url
+            claimed, sender=sender, base_url=base_url, invitation=invitation
         )
         await mail.send(settings.smtp_url, message)
     except (mail.CannotSend, OSError, ValueError) as error:
