@@ -1,6 +1,7 @@
 """The pages that lead to calendars: one's own, with rotation and revocation, and public ones."""
 
 import pytest
+from msgspec.structs import replace
 
 from openyard_platform import ids
 from openyard_platform.domain.people import Role
@@ -51,6 +52,81 @@ async def test_a_revoked_address_stays_revoked_until_a_new_one_is_asked_for(app)
         (new,) = addresses(is_sound((await client.get("/my/calendar")).text))
         assert new != old
         assert (await client.get(new)).status_code == 200
+
+
+@pytest.fixture
+def app_with_mail(app, monkeypatch):
+    settings = replace(app.state.settings, smtp_url="smtp://127.0.0.1:1")
+    monkeypatch.setattr(app.state, "settings", settings)
+    return app
+
+
+async def links_of(person) -> int:
+    rows = await engine.fetch("SELECT 1 FROM feed_link WHERE account_id = $1", person.account.id)
+    return len(rows)
+
+
+async def test_invitations_instead_of_a_feed_are_chosen_with_one_tap_and_back(app_with_mail):
+    family = await people.person(Role.FAMILY)
+    async with family.client(app_with_mail) as client:
+        before = is_sound((await client.get("/my/calendar")).text)
+        chosen = await client.post("/my/calendar/delivery", data={"delivery": "invitations"})
+        page = is_sound((await client.get("/my/calendar")).text)
+        anyway = is_sound((await client.get("/my/calendar?feed=own")).text)
+        await client.post("/my/calendar/delivery", data={"delivery": "feed"})
+        after = is_sound((await client.get("/my/calendar")).text)
+    assert "改收邮件邀请" in before.text
+    assert (chosen.status_code, chosen.headers["location"]) == (303, "/my/calendar")
+    assert family.account.email in page.text
+    assert "不等于取消预约" in page.text
+    assert addresses(page) == []
+    # Both is possible for who insists, and is warned.
+    assert addresses(anyway) == addresses(before) == addresses(after)
+    assert "出现两次" in anyway.text
+    assert "改收邮件邀请" in after.text
+
+
+async def test_who_gets_invitations_is_given_no_address_unasked(app_with_mail):
+    family = await people.person(Role.FAMILY)
+    async with family.client(app_with_mail) as client:
+        await client.post("/my/calendar/delivery", data={"delivery": "invitations"})
+        assert (await client.get("/my/calendar")).status_code == 200
+        assert await links_of(family) == 0
+        await client.get("/my/calendar?feed=own")
+        assert await links_of(family) == 1
+
+
+async def test_staff_with_invitations_still_subscribe_to_their_venue_without_a_warning(
+    app_with_mail,
+):
+    venue = await people.organisation("venue")
+    await space(venue)
+    staff = await people.person(Role.VENUE, venue)
+    async with staff.client(app_with_mail) as client:
+        await client.post("/my/calendar/delivery", data={"delivery": "invitations"})
+        page = is_sound((await client.get("/my/calendar")).text)
+        slots = is_sound((await client.get("/my/calendar?feed=venue")).text)
+    assert "/my/calendar?feed=venue" in [link["href"] for link in page.all("a")]
+    assert len(addresses(slots)) == 1
+    assert "出现两次" not in slots.text
+
+
+async def test_without_mail_a_page_offers_no_invitations(app):
+    family = await people.person(Role.FAMILY)
+    async with family.client(app) as client:
+        page = is_sound((await client.get("/my/calendar")).text)
+        answer = await client.post("/my/calendar/delivery", data={"delivery": "invitations"})
+    assert "邮件邀请" not in page.text
+    assert (answer.status_code, "这里还不能发邮件邀请" in answer.text) == (409, True)
+
+
+@pytest.mark.parametrize("form", [{}, {"delivery": ""}, {"delivery": "pigeon"}])
+async def test_any_other_way_into_a_calendar_is_refused(app_with_mail, form):
+    family = await people.person(Role.FAMILY)
+    async with family.client(app_with_mail) as client:
+        answer = await client.post("/my/calendar/delivery", data=form)
+        me = (await client.get("/api/v1/me")).json()
+    assert (answer.status_code, me["calendar_delivery"]) == (422, "feed")
 
 
 async def test_nobody_reaches_a_calendar_that_is_not_theirs(app):

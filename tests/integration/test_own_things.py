@@ -4,6 +4,7 @@ import asyncio
 from uuid import uuid4
 
 import pytest
+from msgspec.structs import replace
 
 from openyard_platform.actions.children import MAX_CHILDREN
 from openyard_platform.actions.tokens import MAX_TOKENS
@@ -33,6 +34,13 @@ async def stranger(app):
 
 
 @pytest.fixture
+def app_with_mail(app, monkeypatch):
+    settings = replace(app.state.settings, smtp_url="smtp://127.0.0.1:1")
+    monkeypatch.setattr(app.state, "settings", settings)
+    return app
+
+
+@pytest.fixture
 async def school(app):
     person = await people.person(Role.SCHOOL)
     async with person.client(app) as client:
@@ -48,6 +56,50 @@ async def test_each_role_sees_who_it_is(app):
         assert (me["id"], me["role"]) == (str(person.account.id), role.value)
         assert ("organisation" in me) == (role in (Role.SCHOOL, Role.VENUE))
         assert ("family_id" in me) == (role is Role.FAMILY)
+
+
+async def test_who_has_chosen_nothing_fetches_a_feed(family):
+    assert (await family.get("/api/v1/me")).json()["calendar_delivery"] == "feed"
+
+
+@pytest.mark.usefixtures("app_with_mail")
+async def test_invitations_are_chosen_and_given_up_again(family, stranger):
+    for chosen in ("invitations", "invitations", "feed"):
+        answer = await family.patch("/api/v1/me", json={"calendar_delivery": chosen})
+        assert (answer.status_code, answer.json()["calendar_delivery"]) == (200, chosen)
+        assert (await family.get("/api/v1/me")).json() == answer.json()
+        assert (await stranger.get("/api/v1/me")).json()["calendar_delivery"] == "feed"
+    rows = await engine.fetch(
+        """SELECT detail->>'delivery' AS delivery FROM audit
+           WHERE subject_id = $1 AND action = 'account.calendar_delivery_chosen' ORDER BY id""",
+        family.person.account.id,
+    )
+    assert [row["delivery"] for row in rows] == ["invitations", "feed"]
+
+
+@pytest.mark.usefixtures("app_with_mail")
+async def test_what_is_left_out_of_a_change_of_oneself_stays(family):
+    await family.patch("/api/v1/me", json={"calendar_delivery": "invitations"})
+    answer = await family.patch("/api/v1/me", json={})
+    assert (answer.status_code, answer.json()["calendar_delivery"]) == (200, "invitations")
+
+
+@pytest.mark.usefixtures("app_with_mail")
+@pytest.mark.parametrize(
+    "body", [{"calendar_delivery": "pigeon"}, {"calendar_delivery": None}, {"role": "supervisor"}]
+)
+async def test_what_one_may_not_be_changes_nothing(family, body):
+    before = (await family.get("/api/v1/me")).json()
+    answer = await family.patch("/api/v1/me", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert (await family.get("/api/v1/me")).json() == before
+
+
+async def test_an_installation_without_mail_offers_no_invitations(family):
+    answer = await family.patch("/api/v1/me", json={"calendar_delivery": "invitations"})
+    assert (answer.status_code, answer.json()["code"]) == (409, "mail_missing")
+    assert (await family.get("/api/v1/me")).json()["calendar_delivery"] == "feed"
+    assert (await family.patch("/api/v1/me", json={"calendar_delivery": "feed"})).is_success
 
 
 async def test_a_token_is_shown_once_and_works_until_it_is_revoked(app, family):

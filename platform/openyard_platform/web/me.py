@@ -3,10 +3,14 @@
 from typing import Any
 from uuid import UUID
 
-from litestar import Request, get
-from msgspec import Struct
+from litestar import Request, get, patch
+from litestar.params import JSONBody
+from msgspec import UNSET, Struct, UnsetType
 
+from openyard_platform import clock
+from openyard_platform.actions import invitations
 from openyard_platform.domain.errors import LogInNeeded
+from openyard_platform.domain.invitations import CalendarDelivery
 from openyard_platform.domain.people import Role
 from openyard_platform.store import accounts as records
 from openyard_platform.web import auth
@@ -19,16 +23,27 @@ class OrganisationOut(Struct, frozen=True, kw_only=True):
 
 
 class Me(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """An account as its owner sees it. ``organisation``: of schools' and venues' staff."""
+    """An account as its owner sees it. ``organisation``: of schools' and venues' staff.
+
+    ``calendar_delivery``: how its reservations come into its calendar, fetched as a feed or sent
+    as invitations by mail.
+    """
 
     id: UUID
     email: str
     display_name: str
     role: Role
+    calendar_delivery: CalendarDelivery
     family_id: UUID | None = None
     organisation: OrganisationOut | None = None
     staff_role: str | None = None
     district: str | None = None
+
+
+class MeIn(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What one may change of oneself; what is left out stays."""
+
+    calendar_delivery: CalendarDelivery | UnsetType = UNSET
 
 
 async def load(account_id: UUID) -> Me:
@@ -47,6 +62,7 @@ async def load(account_id: UUID) -> Me:
         email=row["email"],
         display_name=row["display_name"],
         role=Role(row["role"]),
+        calendar_delivery=CalendarDelivery(row["calendar_delivery"]),
         family_id=row["family_id"],
         organisation=organisation,
         staff_role=row["staff_role"],
@@ -59,4 +75,13 @@ async def show(request: Request[Any, Any, Any]) -> Me:
     return await load(auth.current(request).account_id)
 
 
-handlers = [show]
+@patch("/api/v1/me", opt=auth.LOGGED_IN, operation_id="change_me", tags=["accounts"])
+async def change(request: Request[Any, Any, Any], data: JSONBody[MeIn]) -> Me:
+    account_id = auth.current(request).account_id
+    if data.calendar_delivery is not UNSET:
+        by_mail = bool(request.app.state.settings.smtp_url)
+        await invitations.choose(account_id, data.calendar_delivery, clock.now(), by_mail=by_mail)
+    return await load(account_id)
+
+
+handlers = [show, change]

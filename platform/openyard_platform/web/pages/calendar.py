@@ -1,4 +1,4 @@
-"""My calendars: the secret address of each, a code to scan, and how each client takes it."""
+"""My calendars: fetched from a secret address, with a code to scan, or sent as invitations."""
 
 import io
 from typing import Any
@@ -7,25 +7,48 @@ import segno
 from litestar import Request, Response, get, post
 
 from openyard_platform import clock
-from openyard_platform.actions import feed_links
+from openyard_platform.actions import feed_links, invitations
 from openyard_platform.actions.feed_links import FeedAddress
-from openyard_platform.domain.errors import NotFound
+from openyard_platform.domain.errors import Invalid, NotFound
 from openyard_platform.domain.feed_kinds import PrivateFeed
-from openyard_platform.web import auth
-from openyard_platform.web.pages import rendering
+from openyard_platform.domain.invitations import CalendarDelivery
+from openyard_platform.web import auth, me
+from openyard_platform.web.pages import forms, rendering
 
 Call = Request[Any, Any, Any]
 
 
 @get("/my/calendar", opt=auth.LOGGED_IN)
 async def show(request: Call) -> Response[str]:
+    """The address of a calendar; who gets invitations sees one only when asking for it."""
     actor = auth.current(request)
-    feeds = await feed_links.choices(actor)
+    account = await me.load(actor.account_id)
+    invited = account.calendar_delivery is CalendarDelivery.INVITATIONS
     feed = await _chosen(request)
-    address = await _address(request, feed)
-    return await rendering.page(
-        request, "calendar.html", {"feeds": feeds, "feed": feed, "address": address}
-    )
+    is_asked_for = not invited or "feed" in request.query_params
+    context = {
+        "account": account,
+        "invited": invited,
+        "by_mail": bool(request.app.state.settings.smtp_url),
+        "feeds": await feed_links.choices(actor),
+        "feed": feed,
+        "is_asked_for": is_asked_for,
+        "address": await _address(request, feed) if is_asked_for else None,
+    }
+    return await rendering.page(request, "calendar.html", context)
+
+
+@post("/my/calendar/delivery", status_code=200, opt=auth.LOGGED_IN)
+async def choose(request: Call) -> Response[Any]:
+    """A feed or invitations, from now on."""
+    form = await forms.read(request)
+    chosen = form.text("delivery")
+    if chosen not in set(CalendarDelivery):
+        raise Invalid("There are a feed and invitations.")
+    by_mail = bool(request.app.state.settings.smtp_url)
+    account_id = auth.current(request).account_id
+    await invitations.choose(account_id, CalendarDelivery(chosen), clock.now(), by_mail=by_mail)
+    return rendering.go("/my/calendar")
 
 
 @get("/my/calendar.svg", opt=auth.LOGGED_IN, media_type="image/svg+xml")

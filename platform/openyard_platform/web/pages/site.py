@@ -34,6 +34,7 @@ router = Router(
         reservations.cancel,
         reservations.change_seats,
         calendar.show,
+        calendar.choose,
         calendar.code,
         calendar.rotate,
         calendar.revoke,
