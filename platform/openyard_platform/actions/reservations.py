@@ -1,6 +1,7 @@
 """What people do to reservations: ask the partition's decider, and wait a while for its answer."""
 
 import asyncio
+import datetime as dt
 import hashlib
 from collections import OrderedDict
 from typing import Annotated
@@ -22,8 +23,10 @@ from openyard_events.commands import (
 )
 from openyard_events.gathering import Gatherer, NotConnected, StreamRefused
 from openyard_platform import ids
+from openyard_platform.actions import parties
+from openyard_platform.actions.parties import Party
 from openyard_platform.domain.errors import Conflict, Invalid, NotFound, Refused, Unavailable
-from openyard_platform.domain.people import Actor, Role
+from openyard_platform.domain.people import Actor
 from openyard_platform.domain.requests import KEY_REUSED
 from openyard_platform.settings import Settings
 from openyard_platform.store import reservations as records
@@ -35,7 +38,7 @@ _TEXT = r"\A[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]*\Z"
 
 
 class Wish(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What is asked for. ``children`` and ``study_group``: one's own, where they matter."""
+    """What is asked for. ``children``: one's own or delegated ones; ``study_group``: one's own."""
 
     slot_id: UUID
     seats: Annotated[int, Meta(ge=1, le=10_000)]
@@ -130,25 +133,30 @@ async def reserve(
 
     Raises:
         NotFound: no such slot.
-        Invalid: a child or study group is not the actor's, there are more children than seats,
-            or the key belongs to another wish.
+        Invalid: a child is neither the actor's nor delegated, a study group is not the actor's,
+            there are more children than seats or more seats than the group has pupils, or the key
+            belongs to another wish.
         Refused: with every code that applies.
         Unavailable: not accepted.
     """
     partition = await desk.partition_of(wish.slot_id)
+    now = dt.datetime.fromtimestamp(unix_ms / 1000, dt.UTC)
+    party = await parties.named(actor, wish.children, wish.study_group, wish.seats, now)
     command = Reserve(
         id=ids.mint_reservation(desk.settings.secret_key, actor.account_id, partition, unix_ms),
         slot_id=wish.slot_id,
         account_id=actor.account_id,
         holder_id=actor.holder_id,
-        parties=await _parties(actor, wish),
-        audiences=actor.audiences,
+        parties=party.refs,
+        audiences=party.audiences,
         seats=wish.seats,
         adults=wish.adults,
         waitlist=wish.waitlist,
         note=wish.note,
         key=key,
         fingerprint=b"" if key is None else fingerprint(wish),
+        births=party.births,
+        grade=party.grade,
     )
     asked, outcome = await desk.ask_once(partition, command)
     if outcome is None:
@@ -164,14 +172,14 @@ async def cancel(desk: Desk, actor: Actor, reservation_id: UUID) -> Outcome | Qu
         Refused: too late.
         Unavailable: not accepted; it still stands.
     """
-    partition, known = await _line_of(desk, actor, reservation_id)
+    line = await _line_of(desk, actor, reservation_id)
     command = Cancel(
         id=ids.new(),
-        reservation_id=known,
+        reservation_id=line.reservation_id,
         account_id=actor.account_id,
         holder_id=actor.holder_id,
     )
-    return await _asked(desk, partition, command)
+    return await _asked(desk, line.partition, command)
 
 
 async def answer_offer(
@@ -186,56 +194,82 @@ async def answer_offer(
         Refused: nothing is offered, or no longer.
         Unavailable: not accepted; it stands as it was.
     """
-    partition, known = await _line_of(desk, actor, reservation_id)
+    line = await _line_of(desk, actor, reservation_id)
     command = (AcceptOffer if accept else DeclineOffer)(
         id=ids.new(),
-        reservation_id=known,
+        reservation_id=line.reservation_id,
         account_id=actor.account_id,
         holder_id=actor.holder_id,
     )
-    return await _asked(desk, partition, command)
+    return await _asked(desk, line.partition, command)
 
 
 async def amend(
-    desk: Desk, actor: Actor, reservation_id: UUID, amendment: Amendment
+    desk: Desk, actor: Actor, reservation_id: UUID, amendment: Amendment, now: dt.datetime
 ) -> Outcome | Queued:
     """More or fewer seats, or another slot of the same venue: all of it, or nothing.
 
     Raises:
         NotFound: there is no such reservation or slot, or it is somebody else's.
+        Invalid: more seats than the study group has pupils.
         Refused: with every code that applies; the reservation stands as it was.
         Unavailable: not accepted; it stands as it was.
     """
-    partition, known = await _line_of(desk, actor, reservation_id)
-    if amendment.slot_id is not None and await desk.partition_of(amendment.slot_id) != partition:
+    line = await _line_of(desk, actor, reservation_id)
+    slot_id = amendment.slot_id
+    if slot_id is not None and await desk.partition_of(slot_id) != line.partition:
         raise Refused("This slot is another venue's.", refusals=[{"code": "another_venue"}])
+    party = await _party_of(actor, line.decided, amendment, now)
     command = Change(
         id=ids.new(),
-        reservation_id=known,
+        reservation_id=line.reservation_id,
         account_id=actor.account_id,
         holder_id=actor.holder_id,
-        audiences=actor.audiences,
+        audiences=party.audiences,
         slot_id=amendment.slot_id,
         seats=amendment.seats,
         adults=amendment.adults,
+        births=party.births,
+        grade=party.grade,
     )
-    return await _asked(desk, partition, command)
+    return await _asked(desk, line.partition, command)
 
 
-async def _line_of(desk: Desk, actor: Actor, reservation_id: UUID) -> tuple[int, UUID]:
-    """The partition that decides about one's own reservation, and its true id.
+async def _party_of(
+    actor: Actor, known: records.Reservation | None, amendment: Amendment, now: dt.datetime
+) -> Party:
+    if known is None:
+        # Whom it is for is in the command before this one, which nobody has read so far.
+        return Party(audiences=actor.audiences)
+    seats = known.seats if amendment.seats is None else amendment.seats
+    moves = amendment.slot_id not in {None, known.slot_id}
+    return await parties.of_reservation(
+        *(actor, known.party_nos), seats=seats, asks_more=moves or seats > known.seats, now=now
+    )
+
+
+class _Line(Struct, frozen=True):
+    """Where a reservation is decided, under its true id. ``decided``: None while it is in line."""
+
+    partition: int
+    reservation_id: UUID
+    decided: records.Reservation | None
+
+
+async def _line_of(desk: Desk, actor: Actor, reservation_id: UUID) -> _Line:
+    """Where one's own reservation is decided.
 
     Raises:
         NotFound: there is none, or it is somebody else's.
     """
     known = await records.get(actor.holder_id, reservation_id)
     if known is not None:
-        return await desk.partition_of(known.slot_id), known.id
+        return _Line(await desk.partition_of(known.slot_id), known.id, known)
     minted = ids.minted_partition(desk.settings.secret_key, actor.account_id, reservation_id)
     if minted is None or minted >= desk.settings.partitions:
         raise NotFound("There is no such reservation.")
     # Accepted and still in line: what is asked now stands behind it in the same line.
-    return minted, reservation_id
+    return _Line(minted, reservation_id, None)
 
 
 async def _asked(
@@ -251,24 +285,6 @@ async def _asked(
 def fingerprint(wish: Wish) -> bytes:
     """The same for the same wish, however its JSON was written."""
     return hashlib.blake2b(msgspec.msgpack.encode(wish), digest_size=16).digest()
-
-
-async def _parties(actor: Actor, wish: Wish) -> tuple[UUID, ...]:
-    """Who cannot be in two places: the named children, the study group, else who asks."""
-    if wish.children:
-        children = tuple(dict.fromkeys(wish.children))
-        family = actor.family_id
-        if family is None or len(await records.children_of(family, children)) < len(children):
-            raise Invalid("One of these children is not in your family.", code="child_unknown")
-        if wish.seats < len(children):
-            raise Invalid("Each of these children takes a seat.", code="seats_below_children")
-        return children
-    if wish.study_group is not None:
-        school = actor.organisation_id if actor.role is Role.SCHOOL else None
-        if school is None or not await records.owns_study_group(school, wish.study_group):
-            raise Invalid("This study group is not your school's.", code="study_group_unknown")
-        return (wish.study_group,)
-    return (actor.family_id or actor.account_id,)
 
 
 def _checked(outcome: Outcome) -> Outcome:

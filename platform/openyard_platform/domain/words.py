@@ -81,6 +81,13 @@ ROLES = {
     "supervisor": "督导",
 }
 
+RELATIONS = {
+    "grandparent": "祖辈",
+    "relative": "亲属",
+    "school_worker": "学校老师",
+    "community_worker": "社区工作人员",
+}
+
 SLOT_STATES = {
     "open": "可预约",
     "not_yet_open": "未到开放预约时间",
@@ -223,6 +230,14 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     "reservation_unknown": ("没有找到这个预约。请在“我的预约”里查看。", ""),
     "child_unknown": ("没有找到所选的孩子。请先在“我的孩子”里登记。", ""),
     "study_group_unknown": ("没有找到所选的班级团组。请先登记班级团组。", ""),
+    "seats_above_group": (
+        "人数不能超过这个团组的学生人数（{size} 人）。请减少人数，带队老师填在“随行成人”里。",
+        "人数不能超过团组的学生人数。请减少人数，带队老师填在“随行成人”里。",
+    ),
+    "delegation_ended": (
+        "监护人的委托已经结束，不能再为这个孩子增加人数或改期。可以减少人数或取消。",
+        "",
+    ),
     "seats_below_children": ("人数不能少于所选孩子的人数。请增加人数。", ""),
     "idempotency_key_reused": ("这个请求与之前的一次重复但内容不同。请刷新页面后重新提交。", ""),
     "unavailable": ("现在人很多，没有占用名额。请等几秒钟，再按一次。", ""),

@@ -107,20 +107,3 @@ async def venue_of_slots(slot_ids: Sequence[UUID]) -> dict[UUID, str]:
         slot_ids,
     )
     return {row["id"]: row["key"] for row in rows}
-
-
-async def children_of(family_id: UUID, children: Sequence[UUID]) -> set[UUID]:
-    """Which of these children belong to the family."""
-    rows = await engine.fetch(
-        "SELECT id FROM child WHERE family_id = $1 AND id = ANY($2)", family_id, children
-    )
-    return {row["id"] for row in rows}
-
-
-async def owns_study_group(organisation_id: UUID, study_group: UUID) -> bool:
-    row = await engine.fetch_one(
-        "SELECT 1 FROM study_group WHERE organisation_id = $1 AND id = $2",
-        organisation_id,
-        study_group,
-    )
-    return row is not None

@@ -16,7 +16,7 @@ from msgspec import Struct
 from openyard_events.commands import Outcome
 from openyard_events.gathering import Gatherer
 from openyard_platform import clock, ids
-from openyard_platform.actions import reservations
+from openyard_platform.actions import parties, reservations
 from openyard_platform.actions.alternatives import Alternatives
 from openyard_platform.actions.reservations import Amendment, Desk, Queued, Wish
 from openyard_platform.domain.errors import Invalid, NotFound, Refused
@@ -147,7 +147,8 @@ async def reserve(
         )
     except Refused as error:
         error.parameters["alternatives"] = await ways_out(
-            request, error, data.slot_id, data.seats, actor.audiences
+            *(request, error, data.slot_id, data.seats),
+            parties.audiences_of(actor, with_children=bool(data.children)),
         )
         raise
     if isinstance(answer, Queued):
@@ -243,7 +244,8 @@ async def change(
     data: JSONBody[Amendment],
 ) -> Response[Decided | Requested | ReservationOut]:
     """Other seats, or another slot of the same venue: all of it, or 409 and nothing."""
-    answer = await reservations.amend(desk(request), auth.current(request), reservation_id, data)
+    actor = auth.current(request)
+    answer = await reservations.amend(desk(request), actor, reservation_id, data, clock.now())
     if isinstance(answer, Queued):
         return _requested(answer)
     return await _as_it_stands(request, Queued(id=_id(answer), queue_ahead=0))

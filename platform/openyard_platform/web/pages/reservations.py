@@ -11,7 +11,7 @@ from msgspec import Struct
 from openyard_platform import clock, ids
 from openyard_platform.actions import reservations
 from openyard_platform.actions.reservations import Amendment
-from openyard_platform.domain.errors import NotFound, Refused
+from openyard_platform.domain.errors import Invalid, NotFound, Refused
 from openyard_platform.store import reservations as records
 from openyard_platform.store.reservations import Reservation
 from openyard_platform.web import auth
@@ -80,10 +80,15 @@ async def change_seats(
     if form.errors:
         return await _page(request, reservation_id, errors=form.errors, status_code=422)
     try:
-        await reservations.amend(desk(request), auth.current(request), reservation_id, amendment)
+        await reservations.amend(
+            desk(request), auth.current(request), reservation_id, amendment, clock.now()
+        )
     except Refused as error:
         refusals = error.parameters["refusals"]
         return await _page(request, reservation_id, refusals=refusals, status_code=409)
+    except Invalid as error:
+        refusals = [{"code": error.code, **error.parameters}]
+        return await _page(request, reservation_id, refusals=refusals, status_code=422)
     return rendering.go(f"/my/reservations/{reservation_id}")
 
 
