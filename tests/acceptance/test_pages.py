@@ -182,7 +182,14 @@ def test_no_page_scrolls_sideways_or_breaks_its_policy(
 ):
     """On the narrowest phones; with contrast and sizes that everybody can use (WCAG AA)."""
     public = ["/", "/slots?q=球", "/login", "/signup", f"/slots/{slot['id']}"]
-    own = ["/my", "/my/reservations", "/my/calendar", "/my/children", "/my/notifications"]
+    own = [
+        "/my",
+        "/my/reservations",
+        "/my/calendar",
+        "/my/children",
+        "/my/entrusted",
+        "/my/notifications",
+    ]
     for path in [*public, None, f"/slots/{slot['id']}", *own]:
         if path is None:
             phone.log_in(stack.url, mother.cookie)
