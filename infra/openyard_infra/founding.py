@@ -13,9 +13,16 @@ from openyard_platform.actions import accounts, organisations
 from openyard_platform.domain import words
 from openyard_platform.domain.accounts import NewAccount, email_of
 from openyard_platform.domain.errors import Invalid
-from openyard_platform.domain.organisations import Kind, NewOrganisation, NewSpace
+from openyard_platform.domain.organisations import (
+    Kind,
+    NewOrganisation,
+    NewSpace,
+    check_spaces,
+)
 from openyard_platform.domain.people import Role
 from openyard_platform.store import engine
+
+_LONGEST_ROOM = 6  # digits
 
 
 class Person(Struct, frozen=True, kw_only=True):
@@ -28,7 +35,7 @@ class Person(Struct, frozen=True, kw_only=True):
 
 
 class Venue(Struct, frozen=True, kw_only=True):
-    """``spaces``: each ``KEY:NAME`` or ``KEY:NAME:HALL``."""
+    """``spaces``: each ``KEY:NAME[@ROOM]`` or ``KEY:NAME[@ROOM]:HALL``."""
 
     key: str
     name: str
@@ -105,17 +112,19 @@ async def add_venue(database_url: str, venue: Venue) -> None:
 
 
 def spaces_of(organisation_id: UUID, texts: tuple[str, ...]) -> list[NewSpace]:
-    """The spaces that these lines describe.
+    """The spaces that these lines describe; one with ROOM is shareable by so many people.
 
     Raises:
-        Invalid: a line is malformed, a key stands twice, or a hall is none of them.
+        Invalid: a line is malformed, a key stands twice, a hall is none of them, or is shareable.
     """
     found: dict[str, NewSpace] = {}
     for text in texts:
         key, _, rest = text.partition(":")
-        name, _, hall = rest.partition(":")
-        if not subjects.is_token(key) or not name or key in found:
-            raise Invalid(f"{text!r} is no KEY:NAME[:HALL] with a new key.", code="space_malformed")
+        whole, _, hall = rest.partition(":")
+        name, room = _room(whole)
+        if not subjects.is_token(key) or not name or key in found or room == 0:
+            message = f"{text!r} is no KEY:NAME[@ROOM][:HALL] with a new key."
+            raise Invalid(message, code="space_malformed")
         if hall and hall not in found:
             raise Invalid(f"{text!r}: name the hall {hall!r} before it.", code="space_unknown")
         found[key] = NewSpace(
@@ -124,8 +133,21 @@ def spaces_of(organisation_id: UUID, texts: tuple[str, ...]) -> list[NewSpace]:
             key=key,
             name=name,
             parent_id=found[hall].id if hall else None,
+            shareable=room is not None,
+            capacity=room,
         )
-    return list(found.values())
+    spaces = list(found.values())
+    check_spaces(spaces)
+    return spaces
+
+
+def _room(text: str) -> tuple[str, int | None]:
+    """A name, and for how many it has room: 0 where that is none, None where it does not say."""
+    name, at, room = text.rpartition("@")
+    if not at:
+        return text, None
+    is_number = room.isascii() and room.isdecimal() and len(room) <= _LONGEST_ROOM
+    return name, int(room) if is_number else 0
 
 
 async def _organisation(person: Person) -> UUID | None:

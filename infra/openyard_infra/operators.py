@@ -129,10 +129,12 @@ def venue() -> None:
 @click.option(
     "--space",
     "spaces",
-    metavar="KEY:NAME[:HALL]",
+    metavar="KEY:NAME[@ROOM][:HALL]",
     multiple=True,
     required=True,
-    help="One bookable place; HALL is the key of the space it lies in. May be repeated.",
+    help="One bookable place; HALL is the key of the space it lies in. With a number of people "
+    "(reading-room:阅览室@60) it is shareable: slots may meet there as long as so many have room. "
+    "May be repeated.",
 )
 @data_dir
 def venue_add(  # noqa: PLR0913 - one for each option

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import asyncpg
 
 from openyard_platform.domain.errors import Conflict, Invalid
-from openyard_platform.domain.organisations import NewOrganisation, NewSpace
+from openyard_platform.domain.organisations import NewOrganisation, NewSpace, check_spaces
 from openyard_platform.store import organisations as records
 from openyard_platform.store.engine import transaction
 
@@ -18,8 +18,10 @@ async def create(
 
     Raises:
         Conflict: a key is taken.
-        Invalid: a district, an organisation or a parent is not there, or a key is no token.
+        Invalid: a district, an organisation or a parent is not there, a key is no token, or a
+            space cannot be shared as it says.
     """
+    check_spaces(spaces)
     try:
         async with transaction():
             await records.insert(organisations, now)

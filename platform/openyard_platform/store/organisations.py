@@ -37,7 +37,8 @@ async def insert(organisations: Sequence[NewOrganisation], now: dt.datetime) -> 
 async def insert_spaces(spaces: Sequence[NewSpace]) -> None:
     """Parents may stand in the same call, in any order: they are checked at its end."""
     await engine.fetch(
-        """INSERT INTO space (id, organisation_id, key, name, parent_id)
-           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[])""",
+        """INSERT INTO space (id, organisation_id, key, name, parent_id, shareable, capacity)
+           SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[],
+                                $6::bool[], $7::int[])""",
         *([getattr(each, name) for each in spaces] for name in NewSpace.__struct_fields__),
     )

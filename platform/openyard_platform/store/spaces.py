@@ -4,6 +4,7 @@ from collections.abc import Collection
 from typing import Any
 from uuid import UUID
 
+from openyard_platform.domain.organisations import ListedSpace
 from openyard_platform.domain.slots import Space
 from openyard_platform.store import engine
 
@@ -42,6 +43,17 @@ async def named(venue_id: UUID) -> dict[str, str]:
         "SELECT key, name FROM space WHERE organisation_id = $1 ORDER BY no", venue_id
     )
     return {row["key"]: row["name"] for row in rows}
+
+
+async def listed(venue_id: UUID) -> list[ListedSpace]:
+    """A venue's spaces, in the order they were made."""
+    rows = await engine.fetch(
+        """SELECT s.key, s.name, p.key AS parent, s.shareable, s.capacity
+           FROM space s LEFT JOIN space p ON p.id = s.parent_id
+           WHERE s.organisation_id = $1 ORDER BY s.no""",
+        venue_id,
+    )
+    return [ListedSpace(**dict(row)) for row in rows]
 
 
 def _leaves(row: Any, children: dict[UUID, list[Any]]) -> list[int]:
