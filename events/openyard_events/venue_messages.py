@@ -1,13 +1,19 @@
 """What a venue may say: its messages decoded, and everything wrong with them as coded errors."""
 
 import datetime as dt
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from openyard_events import contracts, envelope, form, subjects
-from openyard_events.contracts import FieldError, SlotOffered, SlotWithdrawn
+from openyard_events.contracts import (
+    Allotment,
+    Audience,
+    FieldError,
+    SlotOffered,
+    SlotWithdrawn,
+)
 from openyard_events.envelope import BadEnvelope
 
 MAX_BYTES = 64 * 1024
@@ -145,21 +151,27 @@ def _party(slot: SlotOffered) -> Iterator[FieldError]:
         yield _error("party.min", "party_impossible", "party.min is above the capacity.")
 
 
-def _allotments(slot: SlotOffered) -> Iterator[FieldError]:
-    allotments = slot.allotments or []
+def allotment_faults(
+    allotments: Sequence[Allotment], audiences: Sequence[Audience] | None, capacity: int
+) -> Iterator[FieldError]:
+    """What is wrong with the allotments of a slot for these audiences (None: everybody)."""
     named = [one.audience for one in allotments]
     for number, one in enumerate(allotments):
         path = f"allotments[{number}]"
         if one.audience in named[:number]:
             message = f"There is another allotment for {one.audience} before this one."
             yield _error(f"{path}.audience", "allotment_repeated", message)
-        if slot.audiences is not None and one.audience not in slot.audiences:
+        if audiences is not None and one.audience not in audiences:
             message = f"{one.audience} is not among the slot's audiences."
             yield _error(f"{path}.audience", "allotment_for_nobody", message)
-    if sum(one.seats for one in allotments) > slot.capacity:
+    if sum(one.seats for one in allotments) > capacity:
         message = "The allotments have more seats together than the slot."
         yield _error("allotments", "allotments_above_capacity", message)
-    if allotments and slot.exclusive:
+
+
+def _allotments(slot: SlotOffered) -> Iterator[FieldError]:
+    yield from allotment_faults(slot.allotments or (), slot.audiences, slot.capacity)
+    if slot.allotments and slot.exclusive:
         message = "One party takes an exclusive slot whole: there is nothing to keep a part of."
         yield _error("allotments", "allotments_of_exclusive", message)
 

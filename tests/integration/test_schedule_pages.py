@@ -194,3 +194,23 @@ async def test_only_owners_and_schedulers_find_the_way_to_these_pages(app, staff
     assert refused.status_code == 403
     assert PAGES not in mine.text
     assert PAGES in (await staff.get("/my")).text
+
+
+async def test_the_form_keeps_the_seats_that_a_program_has_kept_for_schools(staff):
+    address = await kept(staff, audiences=["school", "family"])
+    key = (await staff.get("/api/v1/me")).json()["organisation"]["key"]
+    api = f"/api/v1/venues/{key}/schedules/{address.rpartition('/')[2]}"
+    allotment = {"audience": "school", "seats": 20, "release_hours": 72, "per_school": 10}
+    assert (await staff.patch(api, json={"allotments": [allotment]})).status_code == 200
+
+    page = is_sound((await staff.get(address)).text)
+    changed = FIELDS | {"audiences": ["school", "family"], "title": "新名称", "do": "keep"}
+    answer = await staff.post(address, data=changed)
+    assert answer.status_code == 303
+    assert "保留 20 个名额" in page.text
+    assert msgspec.to_builtins((await plan(address)).allotments) == [allotment]
+
+    small = await staff.post(address, data=changed | {"capacity": "19"})
+    foreign = await staff.post(address, data=changed | {"audiences": ["family"]})
+    assert (small.status_code, "保留的名额少" in small.text) == (422, True)
+    assert (foreign.status_code, "不能不对他们开放" in foreign.text) == (422, True)

@@ -312,6 +312,46 @@ async def test_a_new_title_reaches_every_slot_and_other_schedules_are_left_alone
     assert set(after) <= set(before)
 
 
+async def test_the_slots_of_a_schedule_keep_seats_and_a_change_of_them_is_noticed(
+    staff, room, publisher
+):
+    kept = {"audience": "school", "seats": 12, "release_hours": 72}
+    made = await stated(staff, room, audiences=["school", "family"], allotments=[kept])
+    await worked(publisher)
+    assert await allotments(room) == {("school", 12, 72, None)}
+    before = await engine.fetch("SELECT id FROM receipt")
+    await worked(publisher)
+    assert len(await engine.fetch("SELECT id FROM receipt")) == len(before)
+
+    capped = [kept | {"per_school": 6}]
+    assert (await staff.patch(f"{URL}/{made}", json={"allotments": capped})).status_code == 200
+    await worked(publisher)
+    assert await allotments(room) == {("school", 12, 72, 6)}
+    assert (await staff.patch(f"{URL}/{made}", json={"allotments": []})).status_code == 200
+    await worked(publisher)
+    assert await allotments(room) == set()
+
+
+async def allotments(room: str) -> set[tuple]:
+    rows = await engine.fetch(
+        """SELECT a.audience, a.seats, a.release_hours, a.per_school FROM slot s
+           JOIN space sp ON sp.id = s.space_id JOIN slot_allotment a ON a.slot_id = s.id
+           WHERE sp.key = $1""",
+        room,
+    )
+    return {tuple(row) for row in rows}
+
+
+async def test_a_preview_shows_until_when_seats_are_kept(staff, room):
+    kept = {"audience": "school", "seats": 12, "release_hours": 72, "per_school": 6}
+    plan = body(room, audiences=["school", "family"], allotments=[kept])
+    told = (await staff.post(f"{URL}/preview", json=plan)).json()
+
+    first = told["slots"][0]
+    assert first["starts_at"] == "2026-03-01T09:00:00+08:00"
+    assert first["allotments"] == [kept | {"releases_at": "2026-02-26T09:00:00+08:00"}]
+
+
 async def test_another_slot_in_the_space_is_shown_as_a_conflict_and_not_fought(
     staff, room, publisher
 ):
@@ -426,7 +466,21 @@ async def test_the_job_waits_for_a_bus_that_is_not_there(settings, caplog):
     ("changes", "path", "code"),
     [
         ({"volunteers": []}, "volunteers", "unknown_field"),
-        ({"allotments": []}, "allotments", "unknown_field"),
+        (
+            {"allotments": [{"audience": "school", "seats": 5, "release_hours": 72}]},
+            "allotments[0].audience",
+            "allotment_for_nobody",
+        ),
+        (
+            {"allotments": [{"audience": "family", "seats": 21, "release_hours": 72}]},
+            "allotments",
+            "allotments_above_capacity",
+        ),
+        (
+            {"allotments": [{"audience": "family", "seats": 0, "release_hours": 72}]},
+            "allotments[0].seats",
+            "out_of_range",
+        ),
         ({"from": "25:00"}, "from", "wrong_format"),
         ({"from": "12:00"}, "to", "no_room"),
         ({"rrule": "FREQ=DAILY"}, "rrule", "rule_not_weekly"),

@@ -6,6 +6,7 @@ import pytest
 
 from openyard_calendars import opening
 from openyard_calendars.day_kinds import DayKinds
+from openyard_events.contracts import Allotment
 from openyard_platform.domain import merging, schedule_slots, schedules
 from openyard_platform.domain.errors import Invalid
 from openyard_platform.domain.schedule_slots import REASON, Around, Changes, LiveSlot, Window
@@ -157,6 +158,40 @@ def test_the_capacity_never_falls_below_what_is_taken():
     changes = reconciled(schedule(capacity=10), day)
 
     assert [move.slot.capacity for move in changes.changed] == [15, 10, 10]
+
+
+KEPT = {"audience": "school", "seats": 12, "release_hours": 72}
+
+
+@pytest.mark.parametrize(
+    ("stated", "standing"),
+    [
+        ([KEPT], []),
+        ([], [KEPT]),
+        ([KEPT], [KEPT | {"seats": 11}]),
+        ([KEPT], [KEPT | {"release_hours": 48}]),
+        ([KEPT], [KEPT | {"per_school": 6}]),
+        ([KEPT, KEPT | {"audience": "family", "seats": 8}], [KEPT]),
+    ],
+)
+def test_other_allotments_are_another_slot(stated, standing):
+    audiences = ["school", "family"]
+    there = {"audiences": audiences, "allotments": msgspec.convert(standing, list[Allotment])}
+    day = [live(number, 8 + number, **there) for number in (1, 2, 3)]
+
+    changes = reconciled(schedule(audiences=audiences, allotments=stated), day)
+    same = reconciled(schedule(audiences=audiences, allotments=standing), day)
+
+    assert [msgspec.to_builtins(move.slot.allotments or []) for move in changes.changed] == [
+        stated
+    ] * 3
+    assert same == Changes()
+
+
+def test_new_slots_keep_the_seats_that_the_schedule_keeps():
+    changes = reconciled(schedule(audiences=["school", "family"], allotments=[KEPT]), [])
+
+    assert {one.seats for slot in changes.added for one in slot.allotments} == {12}
 
 
 def test_only_what_the_schedule_closed_is_opened_again():

@@ -2,12 +2,12 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from msgspec import Struct, field
 
 from openyard_calendars.opening import PlannedSlot
-from openyard_events.contracts import Audience, SlotOffered
+from openyard_events.contracts import Allotment, SlotOffered
 from openyard_platform.domain.schedules import Schedule
 
 # Only slots withdrawn for this reason are offered again: what people closed stays closed.
@@ -33,6 +33,7 @@ class LiveSlot(Struct, frozen=True, kw_only=True):
     taken: int
     waiting: int
     leaves: tuple[int, ...]
+    allotments: list[Allotment] = []
 
     @property
     def is_reserved(self) -> bool:
@@ -108,21 +109,17 @@ def foreseen(
     schedule: Schedule, slot: PlannedSlot, leaves: Mapping[str, tuple[int, ...]]
 ) -> LiveSlot:
     """A slot that a schedule will publish one day, as if it had."""
-    title, description, capacity, audiences = _words(schedule, slot, None)
     return LiveSlot(
         external_id=external_id(schedule.id, slot.key),
         version=0,
         is_open=True,
         reason=None,
-        title=title,
-        description=description,
         starts_at=slot.starts_at,
         ends_at=slot.ends_at,
-        capacity=capacity,
-        audiences=list(audiences),
         taken=0,
         waiting=0,
         leaves=leaves[slot.space],
+        **_statement(schedule, slot, None),
     )
 
 
@@ -185,34 +182,34 @@ def _drop(
 
 
 def _offer(schedule: Schedule, name: str, slot: PlannedSlot, live: LiveSlot | None) -> SlotOffered:
-    title, description, capacity, audiences = _words(schedule, slot, live)
+    stated = _statement(schedule, slot, live)
     return SlotOffered(
         external_id=name,
         version=schedule.revision if live is None else max(schedule.revision, live.version + 1),
         space=slot.space,
         starts_at=slot.starts_at,
         ends_at=slot.ends_at,
-        capacity=capacity,
-        title=title,
-        audiences=audiences,
-        description=description,
+        **stated | {"allotments": stated["allotments"] or None},
     )
 
 
-def _words(
-    schedule: Schedule, slot: PlannedSlot, live: LiveSlot | None
-) -> tuple[str, str | None, int, list[Audience]]:
-    """Title, description, capacity and audiences as they should be."""
+def _statement(schedule: Schedule, slot: PlannedSlot, live: LiveSlot | None) -> dict[str, Any]:
+    """What the slot should say besides its time and place, by the names of LiveSlot's fields."""
     plan = schedule.plan
-    # Fewer seats than are taken would be refused.
-    capacity = plan.capacity if live is None else max(plan.capacity, live.taken)
-    return plan.title, PROVISIONAL if slot.provisional else None, capacity, plan.audiences
+    return {
+        "title": plan.title,
+        "description": PROVISIONAL if slot.provisional else None,
+        # Fewer seats than are taken would be refused.
+        "capacity": plan.capacity if live is None else max(plan.capacity, live.taken),
+        "audiences": plan.audiences,
+        "allotments": plan.allotments,
+    }
 
 
 def _says(schedule: Schedule, slot: PlannedSlot, live: LiveSlot) -> bool:
-    """Whether the slot tells people what it should."""
-    said = (live.title, live.description, live.capacity, live.audiences)
-    return _words(schedule, slot, live) == said
+    """Whether the slot says what it should."""
+    stated = _statement(schedule, slot, live)
+    return all(getattr(live, name) == value for name, value in stated.items())
 
 
 def _stands(slot: PlannedSlot, live: LiveSlot | None) -> bool:

@@ -10,10 +10,12 @@ from msgspec import Meta, Struct, field
 
 from openyard_calendars import opening
 from openyard_calendars.opening import CannotOpen, DayException, DayPolicy, OpeningSchedule
-from openyard_events.contracts import Audience, FieldError, Seats, Token
+from openyard_events import venue_messages
+from openyard_events.contracts import Allotment, Audience, FieldError, Seats, Token
 from openyard_platform.domain.errors import Invalid
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
+_REFUSED = "The schedule is not what this route takes."
 _NIGHT = dt.time(2)
 _DAY = dt.timedelta(days=1)
 
@@ -37,7 +39,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``in_term_only``: shut outside of the district's terms, where it has stated any.
     ``touched``: what becomes of a slot with reservations that the schedule no longer has, or has
     at another time: ``keep`` leaves it as it is, ``change`` closes or moves it and tells everyone.
-    ``horizon_weeks``: how far ahead its slots are published.
+    ``horizon_weeks``: how far ahead its slots are published. ``allotments``: of each slot.
     """
 
     title: Title
@@ -56,6 +58,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     exceptions: Annotated[list[PlanException], Meta(max_length=500)] = []
     touched: Literal["keep", "change"] = "keep"
     horizon_weeks: Annotated[int, Meta(ge=1, le=52)] = 8
+    allotments: Annotated[list[Allotment], Meta(max_length=5)] = []
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
@@ -101,6 +104,9 @@ def opening_of(plan: Plan) -> OpeningSchedule:
         opening.check(schedule)
     except CannotOpen as error:
         raise refused(error.path, error.code, str(error)) from error
+    faults = list(venue_messages.allotment_faults(plan.allotments, plan.audiences, plan.capacity))
+    if faults:
+        raise Invalid(_REFUSED, errors=faults)
     return schedule
 
 
@@ -111,7 +117,7 @@ def parse(document: object) -> Plan:
 
 def refused(path: str, code: str, message: str) -> Invalid:
     fault = FieldError(path=path, code=code, message=message)
-    return Invalid("The schedule is not what this route takes.", errors=[fault])
+    return Invalid(_REFUSED, errors=[fault])
 
 
 def next_night(now: dt.datetime) -> dt.datetime:

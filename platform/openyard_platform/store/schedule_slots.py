@@ -4,6 +4,9 @@ import datetime as dt
 from typing import Any
 from uuid import UUID
 
+import msgspec
+
+from openyard_events.contracts import Allotment
 from openyard_platform.domain import schedule_slots as domain
 from openyard_platform.domain.schedule_slots import Around, LiveSlot
 from openyard_platform.store import engine, spaces
@@ -13,7 +16,11 @@ _LONGEST = dt.timedelta(days=31)  # a slot lasts
 _SELECT = """
     SELECT s.external_id, s.version, s.status = 'open' AS is_open, s.reason, s.title,
            s.description, s.starts_at, s.ends_at, s.capacity, s.audiences, s.taken, s.waiting,
-           sp.key AS space
+           sp.key AS space,
+           CASE WHEN s.allotment_count > 0 THEN (
+               SELECT jsonb_agg(jsonb_build_object('audience', a.audience, 'seats', a.seats,
+                   'release_hours', a.release_hours, 'per_school', a.per_school) ORDER BY ordinal)
+               FROM slot_allotment a WHERE a.slot_id = s.id) END AS allotments
     FROM slot s JOIN space sp ON sp.id = s.space_id
     WHERE s.venue_id = $1
 """
@@ -45,4 +52,5 @@ async def around(
 
 def _live(row: Any, leaves: dict[str, tuple[int, ...]]) -> LiveSlot:
     values = dict(row)
-    return LiveSlot(leaves=leaves[values.pop("space")], **values)
+    allotments = msgspec.convert(values.pop("allotments") or [], list[Allotment])
+    return LiveSlot(leaves=leaves[values.pop("space")], allotments=allotments, **values)

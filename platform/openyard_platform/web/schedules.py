@@ -4,12 +4,14 @@ import datetime as dt
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
+import msgspec
 from litestar import Request, Response, Router, delete, get, patch, post
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from msgspec import Struct
 
 from openyard_calendars.day_kinds import DayKind
 from openyard_calendars.opening import PlannedSlot
+from openyard_events.contracts import Allotment
 from openyard_platform import clock
 from openyard_platform.actions import schedules as actions
 from openyard_platform.actions.schedules import Outlook
@@ -39,6 +41,12 @@ class Schedules(Struct, frozen=True, kw_only=True):
     items: list[ScheduleOut]
 
 
+class AllotmentOut(Allotment, frozen=True, kw_only=True, omit_defaults=False):
+    """Seats that are kept until ``releases_at``."""
+
+    releases_at: dt.datetime
+
+
 class SlotOut(Struct, frozen=True, kw_only=True):
     """``provisional``: the notice about the holidays of its year is not out yet."""
 
@@ -47,6 +55,7 @@ class SlotOut(Struct, frozen=True, kw_only=True):
     starts_at: dt.datetime
     ends_at: dt.datetime
     provisional: bool
+    allotments: list[AllotmentOut]
 
 
 class SkippedOut(Struct, frozen=True, kw_only=True):
@@ -178,13 +187,14 @@ async def preview(
     """What a schedule would do; ``replaces``: the id of the one in whose place it would stand."""
     seen = await actions.preview(auth.current(request), key, data, replaces, clock.now())
     return Preview(
-        slots=[_slot(one) for one in seen.expansion.slots],
+        slots=[_slot(one, data) for one in seen.expansion.slots],
         skipped=[
             SkippedOut(date=one.date, kind=one.kind, reason=one.reason)
             for one in seen.expansion.skipped
         ],
         conflicts=[
-            ConflictOut(slot=_slot(one.slot), other=_other(one.other)) for one in seen.conflicts
+            ConflictOut(slot=_slot(one.slot, data), other=_other(one.other))
+            for one in seen.conflicts
         ],
         diff=_diff(seen),
     )
@@ -226,8 +236,15 @@ def _live(slot: LiveSlot) -> dict[str, Any]:
     }
 
 
-def _slot(slot: PlannedSlot) -> SlotOut:
-    return SlotOut(**slot._asdict())
+def _slot(slot: PlannedSlot, plan: Plan) -> SlotOut:
+    allotments = [
+        AllotmentOut(
+            **msgspec.structs.asdict(one),
+            releases_at=slot.starts_at - dt.timedelta(hours=one.release_hours),
+        )
+        for one in plan.allotments
+    ]
+    return SlotOut(**slot._asdict(), allotments=allotments)
 
 
 def _other(other: LiveSlot | PlannedSlot) -> OtherOut:

@@ -29,6 +29,8 @@ _SENTENCES = {
     "outside_validity": "有日期不在计划的起止日期之内。",
     "twice": "有一项重复了。",
     "wrong_format": "格式不对，请检查。",
+    "allotments_above_capacity": "比已经为学校等保留的名额少。",
+    "allotment_for_nobody": "已经为其中一类保留了名额，不能不对他们开放。",
 }
 
 
@@ -92,6 +94,7 @@ def document(values: dict[str, Any], before: Plan | None) -> dict[str, Any]:
     found["in_term_only"] = values["in_term_only"]
     found["rrule"] = _rule(values["weekdays"], before)
     found["exceptions"] = _exceptions(values, before)
+    found["allotments"] = [] if before is None else msgspec.to_builtins(before.allotments)
     return found
 
 
@@ -109,6 +112,9 @@ def complaints(error: Invalid) -> dict[str, str]:
     for one in error.parameters.get("errors", ()):
         name = one.path.partition("[")[0].rpartition(".")[2]
         name = {"rrule": "weekdays", "exceptions": "closed"}.get(name, name)
+        if name == "allotments":
+            # Stated by API, and no field here: what of the form does not go with them.
+            name = "audiences" if one.code == "allotment_for_nobody" else "capacity"
         said[name] = _SENTENCES.get(one.code, "请检查这一项。")
     return said
 
