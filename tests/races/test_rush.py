@@ -2,18 +2,15 @@
 
 import asyncio
 import os
-import shutil
 import signal
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 
-import asyncpg
 import pytest
 
 from openyard_events import bus
+from tests.races import unguarded as guards
 from tests.races.rush import Line, check, fresh_slot, request, rush
-from tests.stack import ROOT, Stack, wait_until
+from tests.stack import Stack, wait_until
 
 PARTIES, SEATS = 300, 40
 
@@ -92,33 +89,11 @@ async def _signal(stack: Stack, role: str, number: signal.Signals) -> None:
     await asyncio.to_thread(wait_until, is_back, 20, f"{role} is back")
 
 
-UNGUARDED = """
-import importlib.abc, sys
-class _Finder(importlib.abc.MetaPathFinder):
-    def find_spec(self, name, path, target=None):
-        if name == "openyard_platform.domain.requests":
-            sys.meta_path.remove(self)
-            from openyard_platform.domain import rules
-            rules.of_seats = lambda slot, asked: None
-        return None
-sys.meta_path.insert(0, _Finder())
-"""
-
-
 @pytest.fixture(scope="module")
 def unguarded() -> Iterator[Stack]:
     """The same product with the rule and the constraint about seats taken out."""
-    parent = Path(tempfile.mkdtemp(prefix="openyard-unguarded-"))
-    parent.chmod(0o711)
-    (parent / "sitecustomize.py").write_text(UNGUARDED)
-    folders = [str(ROOT / x) for x in ("platform", "events", "workers", "calendars", "infra")]
-    path = os.pathsep.join([str(parent), *folders])
-    running = Stack(parent / "data", "--demo", environment={"PYTHONPATH": path})
-    running.mail.start()
-    yield running.start()
-    running.stop()
-    running.mail.stop()
-    shutil.rmtree(parent, ignore_errors=True)
+    with guards.unguarded(guards.SEATS) as running:
+        yield running
 
 
 async def test_the_constraint_alone_lets_nobody_oversell(unguarded: Stack):
@@ -130,9 +105,7 @@ async def test_the_constraint_alone_lets_nobody_oversell(unguarded: Stack):
 
 
 async def test_without_the_guards_the_same_check_fails(unguarded: Stack):
-    connection = await asyncpg.connect(unguarded.database_url)
-    await connection.execute("ALTER TABLE slot DROP CONSTRAINT slot_not_oversold")
-    await connection.close()
+    await guards.without(unguarded, "ALTER TABLE slot DROP CONSTRAINT slot_not_oversold")
     slot = await fresh_slot(unguarded, capacity=SEATS)
     answers = await rush(unguarded, slot, PARTIES)
     with pytest.raises(AssertionError):
