@@ -16,7 +16,7 @@ from openyard_workers.consumers.feeds import Feeds
 from openyard_workers.consumers.notifier import Notifier
 from openyard_workers.jobs import notifications as job
 from tests.integration import libical
-from tests.integration.projection_stage import fragments
+from tests.integration.projection_stage import fragments, projecting, reached
 from tests.integration.test_mailing import (
     at_work,
     mailbox,
@@ -32,8 +32,10 @@ __all__ = ["mailbox", "nc", "on_stage", "pokes", "settings"]
 
 
 @pytest.fixture
-def play(on_stage, settings, mailbox, pokes):
-    return Play(on_stage, settings, mailbox, pokes)
+async def play(on_stage, nc, settings, mailbox, pokes):
+    consumers = (Notifier(settings, pokes), Feeds(settings))
+    async with projecting(nc, consumers):
+        yield Play(on_stage, settings, mailbox, pokes)
 
 
 class Play:
@@ -65,7 +67,9 @@ class Play:
 
     async def write(self) -> None:
         """The messages are there, and none has left."""
-        await self.stage.project(Notifier(self.settings, self.pokes), Feeds(self.settings))
+        last = await self.stage.relay()
+        for reader in (Notifier.name, Feeds.name):
+            await reached(reader, last)
 
 
 async def choose(family, delivery: CalendarDelivery) -> None:
@@ -187,17 +191,38 @@ async def test_a_withdrawn_slot_leaves_the_calendar(play):
     assert "闭馆检修" in last["DESCRIPTION"]
 
 
-async def test_who_waits_is_invited_when_a_seat_comes_and_not_before(play):
+async def test_who_waits_is_invited_when_it_takes_a_seat_and_not_before(play):
     slot = await play.stage.offer("a", capacity=1)
     first, second = await play.family(), await play.family()
     holding, waiting = first.reserve(slot), second.reserve(slot)
     await play.decide(holding, waiting)
     await play.decide(first.cancel(holding.id))
+    await play.decide(second.accept(waiting.id))
 
     told = [mail for mail in play.mailbox.mails if mail["To"] == second.email]
 
-    assert calendars_in(told[0]) == []
-    assert invited(told[1])["METHOD"] == "REQUEST"
+    waitlisted, offered, promoted = told
+    assert calendars_in(waitlisted) == calendars_in(offered) == []
+    assert invited(promoted)["METHOD"] == "REQUEST"
+
+
+async def test_who_has_to_wait_again_has_it_taken_out_and_put_back_with_a_seat(play):
+    slot = await play.stage.offer("a", capacity=2)
+    first, last = await play.family(), await play.family()
+    staying, displaced = first.reserve(slot), last.reserve(slot)
+    await play.decide(staying, displaced)
+    await play.stage.offer("a", 2, capacity=1, overbooked="latest_wait")
+    await play.tell()
+    await play.decide(first.cancel(staying.id))
+    await play.decide(last.accept(displaced.id))
+
+    told = [mail for mail in play.mailbox.mails if mail["To"] == last.email]
+
+    events = [invited(mail) for mail in told if calendars_in(mail)]
+    assert [str(event["METHOD"]) for event in events] == ["REQUEST", "CANCEL", "REQUEST"]
+    sequences = [event["SEQUENCE"] for event in events]
+    assert sequences == sorted(set(sequences))
+    assert len({str(event["UID"]) for event in events}) == 1
 
 
 async def test_who_gave_up_waiting_has_nothing_to_take_out_of_a_calendar(play):
