@@ -23,6 +23,7 @@ from openyard_platform import clock, ids
 from openyard_platform.actions import deciding
 from openyard_platform.domain.state import Asked
 from openyard_platform.store import engine, partitions, readers
+from openyard_workers.jobs.worker import end
 from openyard_workers.projector import Consumer, Projection
 
 
@@ -195,9 +196,9 @@ async def projecting(nc: Client, consumers: Sequence[Consumer]):
     try:
         yield
     finally:
-        # As hard as a kill: what was projected is committed, what was not is done again.
-        for task in tasks:
-            task.cancel()
+        # As hard as a kill: what was projected is committed, what was not is done again. One
+        # cancellation is not enough: where it meets an answer of NATS it gets lost.
+        await end(set(tasks))
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
