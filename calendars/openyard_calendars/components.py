@@ -158,6 +158,23 @@ class Properties:
         return self.first(name)
 
 
+def extensions(lines: Iterable[bytes], prefix: str) -> dict[str, str]:
+    """The values of all properties whose name begins so, by the rest of their name.
+
+    Raises:
+        CannotRead: one stands there twice, is not UTF-8, or is no content line.
+    """
+    found: dict[str, str] = {}
+    for line in lines:
+        if line[: len(prefix)].upper() == prefix.encode():
+            extension = _property(line)
+            name = extension.name[len(prefix) :]
+            if name in found:
+                raise CannotRead("repeated", f"{extension.name} stands there more than once.")
+            found[name] = extension.value
+    return found
+
+
 def _property(line: bytes) -> Property:
     try:
         text = line.decode()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from msgspec import Struct
 
-from openyard_calendars import recurrence, text, zones
+from openyard_calendars import components, recurrence, text, zones
 from openyard_calendars.components import Calendar, Component, Properties, Property
 from openyard_calendars.recurrence import FIRST_YEAR, LAST_YEAR, Rule
 from openyard_calendars.unreadable import CannotRead
@@ -15,6 +15,7 @@ from openyard_calendars.unreadable import CannotRead
 MAX_DATES = 1_000  # of RDATE and EXDATE together
 MAX_TITLE = 200  # longer texts are cut; a series would repeat them thousands of times
 MAX_TEXT = 4_000
+MAX_STATED = 40  # properties of ours
 MAX_LENGTH = dt.timedelta(days=366)
 
 _NAMES = frozenset(
@@ -22,6 +23,7 @@ _NAMES = frozenset(
     | {"DTSTART", "DTEND", "DURATION", "RRULE", "EXRULE", "RDATE", "EXDATE", "RECURRENCE-ID"}
     | {"SEQUENCE", "LAST-MODIFIED", "DTSTAMP"}
 )
+_OURS = "X-OPENYARD-"
 _CALENDAR_NAMES = frozenset({"X-WR-TIMEZONE", "METHOD"})
 _METHODS = {"", "PUBLISH", "REQUEST", "ADD"}
 _STATUSES = {"CONFIRMED", "TENTATIVE"}
@@ -64,7 +66,10 @@ class Context(Struct, frozen=True, kw_only=True):
 
 
 class Body(Struct, frozen=True, kw_only=True):
-    """``length``: exact; of all-day events whole days, counted by the calendar."""
+    """``length``: exact; of all-day events whole days, counted by the calendar.
+
+    ``stated``: what its ``X-OPENYARD-…`` properties say, by the rest of their names.
+    """
 
     start: When
     length: dt.timedelta
@@ -75,6 +80,7 @@ class Body(Struct, frozen=True, kw_only=True):
     description: str
     location: str
     status: str
+    stated: dict[str, str]
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -124,7 +130,7 @@ def draft(component: Component, context: Context) -> Draft:
         sequence=_sequence(properties),
         changed_at=max(_stamp(properties, "LAST-MODIFIED"), _stamp(properties, "DTSTAMP")),
         recurrence=_recurrence(component, properties, context),
-        body=_body(properties, context),
+        body=_body(component, properties, context),
     )
 
 
@@ -152,7 +158,7 @@ def _recurrence(
         return error
 
 
-def _body(properties: Properties, context: Context) -> Body | CannotRead:
+def _body(component: Component, properties: Properties, context: Context) -> Body | CannotRead:
     try:
         status = _status(properties, context)
         found = properties.only("DTSTART")
@@ -169,9 +175,17 @@ def _body(properties: Properties, context: Context) -> Body | CannotRead:
             description=_cut(_text(properties, "DESCRIPTION"), MAX_TEXT),
             location=_cut(_text(properties, "LOCATION"), MAX_TITLE),
             status=status,
+            stated=_stated(component),
         )
     except CannotRead as error:
         return error
+
+
+def _stated(component: Component) -> dict[str, str]:
+    found = components.extensions(component.lines, _OURS)
+    if len(found) > MAX_STATED or any(len(value) > MAX_TITLE for value in found.values()):
+        raise CannotRead("extensions_too_long", f"There is too much of {_OURS}… properties.")
+    return {name: text.unescape(value) for name, value in found.items()}
 
 
 def _status(properties: Properties, context: Context) -> str:

@@ -25,7 +25,8 @@ class ReadEvent(Struct, frozen=True, kw_only=True, tag="event"):
     ``recurrence_key``: which occurrence, by the start its series gives it; None: not of a series.
     ``sequence``, ``changed_at``: the greatest of its UID, since a change to a series may be written
     down in any of its parts. ``status``: ``CONFIRMED`` or ``TENTATIVE``.
-    ``all_day``: from midnight to midnight in the event's zone.
+    ``all_day``: from midnight to midnight in the event's zone. ``stated``: what its
+    ``X-OPENYARD-…`` properties say, by the rest of their names.
     """
 
     uid: str
@@ -39,6 +40,7 @@ class ReadEvent(Struct, frozen=True, kw_only=True, tag="event"):
     status: str
     sequence: int
     changed_at: dt.datetime
+    stated: dict[str, str] = {}
 
 
 class _Series(Struct, kw_only=True):
@@ -75,6 +77,7 @@ class _Series(Struct, kw_only=True):
                 status=body.status,
                 sequence=self.sequence,
                 changed_at=self.changed_at,
+                stated=body.stated,
             )
         )
 

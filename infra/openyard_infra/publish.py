@@ -90,6 +90,10 @@ def publish(  # noqa: PLR0913 - one for each option
 ) -> None:
     """Publish the slots of each FILE (.csv, .jsonl or .ics) as a venue, and print each receipt.
 
+    A table has a column for each field of a slot, party.min or age_max for those inside of one,
+    and allotments as AUDIENCE:SEATS:RELEASE_HOURS[:PER_SCHOOL], several with ";" between them. An
+    event of a calendar says the same in properties like X-OPENYARD-AGE-MAX.
+
     Exit codes: 0 all accepted or known already, 1 some were refused or not readable, 2 wrong
     usage or settings, 3 the platform did not answer; publishing FILE again is always safe.
     """

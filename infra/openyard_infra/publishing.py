@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -16,7 +16,7 @@ from openyard_calendars.unreadable import CannotRead, Unreadable
 from openyard_events import form, venue_messages
 from openyard_events.contracts import Audience, SlotKind, SlotOffered
 from openyard_infra import sandbox, spreadsheets
-from openyard_infra.spreadsheets import Record
+from openyard_infra.spreadsheets import CellMalformed, Record
 
 MAX_BYTES = 20_000_000
 MAX_ROWS = 50_000
@@ -74,7 +74,7 @@ def read_file(  # noqa: PLR0913 one for each option of the command
         case ".jsonl" | ".ndjson":
             rows = _from_lines(data, {"version": written} | given)
         case ".ics":
-            rows = _from_calendar(data, given, zone, until)
+            rows = _from_calendar(data, given, zone, until, table_zone)
         case suffix:
             message = f"{suffix or 'A file without suffix'} is none of .csv, .jsonl and .ics."
             rows = iter([_problem("file", "format_unknown", message)])
@@ -90,7 +90,7 @@ def _from_table(data: bytes, given: dict[str, Any], zone: dt.tzinfo) -> Iterator
     """``given``: also a version, the time the file was written, for tables without one."""
     for found in spreadsheets.records(data, zone):
         if isinstance(found, Record):
-            yield from _slot(f"line {found.line}", given | found.fields)
+            yield from _slot(f"line {found.line}", given | found.fields, spreadsheets.column_of)
         else:
             yield _problem(f"line {found.line}", found.code, found.message)
 
@@ -110,8 +110,13 @@ def _from_lines(data: bytes, given: dict[str, Any]) -> Iterator[Row]:
 
 
 def _from_calendar(
-    data: bytes, given: dict[str, Any], zone: str | None, until: dt.datetime | None
+    data: bytes,
+    given: dict[str, Any],
+    zone: str | None,
+    until: dt.datetime | None,
+    table_zone: dt.tzinfo,
 ) -> Iterator[Row]:
+    """``table_zone``: of the times in properties of ours, which are written as in a table."""
     missing = [name for name in ("space", "capacity") if name not in given]
     if missing:
         message = f"A calendar says nothing of {' and '.join(missing)}: state it."
@@ -121,10 +126,10 @@ def _from_calendar(
         if isinstance(event, Unreadable):
             yield _problem(event.uid or "file", event.code, event.message)
         else:
-            yield from _from_event(event, given)
+            yield from _from_event(event, given, table_zone)
 
 
-def _from_event(event: ReadEvent, given: dict[str, Any]) -> Iterator[Row]:
+def _from_event(event: ReadEvent, given: dict[str, Any], zone: dt.tzinfo) -> Iterator[Row]:
     external_id = _external_id(event)
     if event.all_day:
         yield _problem(external_id, "all_day", "An event of whole days names no hours to come at.")
@@ -142,6 +147,11 @@ def _from_event(event: ReadEvent, given: dict[str, Any]) -> Iterator[Row]:
         }
         if event.description:
             fields["description"] = event.description
+        try:
+            fields |= spreadsheets.stated(event.stated, zone)
+        except CellMalformed as error:
+            yield _problem(external_id, error.code, str(error))
+            return
         yield from _slot(external_id, given | fields)
 
 
@@ -162,18 +172,24 @@ def _version(event: ReadEvent) -> int:
     )
 
 
-def _slot(where: str, fields: dict[str, Any]) -> Iterator[Row]:
+def _slot(
+    where: str, fields: dict[str, Any], column: Callable[[str], str] | None = None
+) -> Iterator[Row]:
+    """``column``: from the path of what is wrong to the cell in which it was written."""
     try:
         slot = msgspec.convert(fields, SlotOffered)
     except msgspec.ValidationError as error:
         fault = form.explain(error)
-        yield _problem(where, fault.code, _sentence(fault.path, fault.message))
+        path = fault.path if column is None else column(fault.path)
+        yield _problem(where, fault.code, _sentence(path, fault.message))
         return
     faults = venue_messages.faults(slot)
     if not faults:
         yield slot
     for fault in faults:
-        yield _problem(where, fault.code, fault.message)
+        path = "" if column is None else column(fault.path)
+        message = fault.message if fault.message.startswith(path) else f"{path}: {fault.message}"
+        yield _problem(where, fault.code, message)
 
 
 def _sentence(path: str, message: str) -> str:

@@ -7,9 +7,21 @@ import icalendar
 import msgspec
 import pytest
 import recurring_ical_events
+from hypothesis import given
+from hypothesis import strategies as st
 
 from openyard_events import venue_messages
-from openyard_events.contracts import Audience, PartyRule, SlotKind, SlotOffered
+from openyard_events.contracts import (
+    AgeRange,
+    Allotment,
+    Audience,
+    Claim,
+    GradeRange,
+    Overbooked,
+    PartyRule,
+    SlotKind,
+    SlotOffered,
+)
 from openyard_infra import publishing
 from openyard_infra.publishing import Problem
 
@@ -84,6 +96,109 @@ def test_every_field_of_a_slot_may_stand_in_a_table(tmp_path):
     assert slot.closes_at == dt.datetime(2026, 11, 27, 8, 30, tzinfo=SHANGHAI)
     assert (slot.programme, slot.series, slot.description) == ("P", "S", "two\nlines")
     assert slot.cancel_until_hours == 48
+
+
+FURTHER = (
+    f"{HEADER},audiences,claim,allotments,age_min,age_max,grade_min,grade_max,notice_hours,"
+    "buffer_before_minutes,buffer_after_minutes,offer_minutes,overbooked"
+)
+
+
+def further(**cells: str) -> str:
+    """A row under ``FURTHER``; what is left out is empty."""
+    names = FURTHER.split(",")[len(HEADER.split(",")) :]
+    return ",".join([ROW, *(cells.get(name, "") for name in names)])
+
+
+def test_what_a_slot_keeps_for_whom_and_who_may_come_may_stand_in_a_table(tmp_path):
+    row = further(
+        audiences="school;family",
+        claim="on_booking",
+        allotments="school:20:72:10； family：5：24",
+        age_min="6",
+        age_max="12",
+        grade_max="6",
+        notice_hours="2",
+        buffer_before_minutes="15",
+        buffer_after_minutes="30",
+        offer_minutes="45",
+        overbooked="latest_wait",
+    )
+
+    (slot,) = table(tmp_path, row, header=FURTHER)
+
+    assert slot.allotments == [
+        Allotment(audience=Audience.SCHOOL, seats=20, release_hours=72, per_school=10),
+        Allotment(audience=Audience.FAMILY, seats=5, release_hours=24),
+    ]
+    assert (slot.ages, slot.grades) == (AgeRange(min=6, max=12), GradeRange(max=6))
+    assert (slot.claim, slot.overbooked) == (Claim.ON_BOOKING, Overbooked.LATEST_WAIT)
+    assert (slot.notice_hours, slot.offer_minutes) == (2, 45)
+    assert (slot.buffer_before_minutes, slot.buffer_after_minutes) == (15, 30)
+
+
+@pytest.mark.parametrize(
+    ("cells", "code", "column"),
+    [
+        ({"allotments": "school"}, "allotment_malformed", "allotments"),
+        ({"allotments": "school:20"}, "allotment_malformed", "allotments"),
+        ({"allotments": "school:20:72:10:1"}, "allotment_malformed", "allotments"),
+        ({"allotments": "school:many:72"}, "allotment_malformed", "allotments"),
+        ({"allotments": "school:20:72;;x"}, "allotment_malformed", "allotments"),
+        ({"allotments": "pupil:20:72"}, "unknown_value", "allotments"),
+        ({"allotments": "school:0:72"}, "out_of_range", "allotments"),
+        ({"allotments": "school:20:9999"}, "out_of_range", "allotments"),
+        ({"allotments": "school:41:72"}, "allotments_above_capacity", "allotments"),
+        ({"allotments": "school:9:72;school:9:48"}, "allotment_repeated", "allotments"),
+        (
+            {"allotments": "school:9:72", "audiences": "family"},
+            "allotment_for_nobody",
+            "allotments",
+        ),
+        ({"age_min": "six"}, "wrong_type", "age_min"),
+        ({"age_max": "121"}, "out_of_range", "age_max"),
+        ({"age_min": "12", "age_max": "6"}, "range_impossible", "age_max"),
+        ({"grade_min": "13"}, "out_of_range", "grade_min"),
+        ({"grade_min": "6", "grade_max": "1"}, "range_impossible", "grade_max"),
+        ({"notice_hours": "-1"}, "out_of_range", "notice_hours"),
+        ({"buffer_before_minutes": "1441"}, "out_of_range", "buffer_before_minutes"),
+        ({"buffer_after_minutes": "some"}, "wrong_type", "buffer_after_minutes"),
+        ({"offer_minutes": "0"}, "out_of_range", "offer_minutes"),
+        ({"claim": "later"}, "unknown_value", "claim"),
+        ({"overbooked": "all"}, "unknown_value", "overbooked"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_cell(tmp_path, cells, code, column):
+    (problem,) = table(tmp_path, further(**cells), header=FURTHER)
+
+    assert (problem.where, problem.code) == ("line 2", code)
+    assert problem.message.startswith(f"{column}: ")
+
+
+allotments = st.lists(
+    st.builds(
+        Allotment,
+        audience=st.sampled_from(Audience),
+        seats=st.integers(1, 40),
+        release_hours=st.integers(0, 8760),
+        per_school=st.none() | st.integers(1, 100_000),
+    ),
+    min_size=1,
+    max_size=5,
+    unique_by=lambda one: one.audience,
+).filter(lambda all_of_them: sum(one.seats for one in all_of_them) <= 40)
+
+
+@given(stated=allotments, between=st.sampled_from([";", " | ", "；", "、"]))
+def test_allotments_are_read_as_they_were_written(tmp_path_factory, stated, between):
+    written = between.join(
+        ":".join(str(value) for value in msgspec.structs.astuple(one) if value is not None)
+        for one in stated
+    )
+
+    (slot,) = table(tmp_path_factory.getbasetemp(), further(allotments=written), header=FURTHER)
+
+    assert slot.allotments == stated
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
@@ -262,6 +377,49 @@ def test_an_event_that_is_no_slot_is_named(tmp_path, old, new, code):
     rows = read(tmp_path, "slots.ics", CALENDAR.replace(old, new), space="hall", capacity=1)
 
     assert problems(rows) == ([("a1", code)] if code else [])
+
+
+def event(*properties: str) -> str:
+    return CALENDAR.replace("END:VEVENT", "\n".join([*properties, "END:VEVENT"]))
+
+
+def test_an_event_says_in_properties_of_ours_what_calendars_have_no_word_for(tmp_path):
+    calendar = event(
+        "X-OPENYARD-ALLOTMENTS:school:20:72:10",
+        "x-openyard-age-min:6",
+        "X-OPENYARD-PARTY-MAX;X-A=b:4",
+        "X-OPENYARD-AUDIENCES:school\\;family",
+        "X-OPENYARD-OPENS-AT:2026-11-20 08:00",
+        "X-OPENYARD-CAPACITY:30",
+    )
+
+    (slot,) = read(tmp_path, "slots.ics", calendar, space="hall", capacity=40)
+
+    assert [(one.audience, one.per_school) for one in slot.allotments] == [("school", 10)]
+    assert (slot.ages, slot.party) == (AgeRange(min=6), PartyRule(max=4))
+    assert slot.audiences == [Audience.SCHOOL, Audience.FAMILY]
+    assert slot.opens_at == dt.datetime(2026, 11, 20, 8, tzinfo=SHANGHAI)
+    assert (slot.space, slot.capacity) == ("hall", 30)
+
+
+@pytest.mark.parametrize(
+    ("properties", "code"),
+    [
+        (["X-OPENYARD-AGES:6"], "unknown_field"),
+        (["X-OPENYARD-TITLE:t"], "unknown_field"),
+        (["X-OPENYARD-ALLOTMENTS:school"], "allotment_malformed"),
+        (["X-OPENYARD-AGE-MIN:six"], "wrong_type"),
+        (["X-OPENYARD-CLAIM:later"], "unknown_value"),
+        (["X-OPENYARD-AGE-MIN:6", "X-OPENYARD-AGE-MIN:7"], "repeated"),
+        ([f"X-OPENYARD-PROGRAMME:{'x' * 201}"], "extensions_too_long"),
+        ([f"X-OPENYARD-{n}:1" for n in range(41)], "extensions_too_long"),
+        (["X-OPENYARD-CLAIM"], "malformed_line"),
+    ],
+)
+def test_a_property_of_ours_that_cannot_be_understood_is_named(tmp_path, properties, code):
+    rows = read(tmp_path, "slots.ics", event(*properties), space="hall", capacity=40)
+
+    assert problems(rows) == [("a1", code)]
 
 
 def test_an_event_of_whole_days_is_no_slot(tmp_path):
