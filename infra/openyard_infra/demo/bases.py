@@ -176,6 +176,7 @@ BASES: dict[str, tuple[Offer, ...]] = {
             "14:30-16:00",
             50,
             exclusive=True,
+            buffer=30,
         ),
         opening(
             "gallery",

@@ -1,6 +1,6 @@
 """What open schools, sports halls, universities and communities offer each week."""
 
-from openyard_events.contracts import Audience
+from openyard_events.contracts import Audience, Claim
 from openyard_infra.demo.offers import (
     FRIDAY,
     OPEN_TO_ALL,
@@ -15,6 +15,37 @@ from openyard_infra.demo.offers import (
     shift,
     visit,
 )
+
+# What one organisation offers besides those of its kind.
+SPECIALS: dict[str, tuple[Offer, ...]] = {
+    "liubei-fitness-centre": (
+        opening(
+            "whole-hall",
+            "主馆夜场：整馆包场",
+            "整馆和单片场地同时开放预约：先约整馆，各片就不再开放；先约一片，整馆就不能包。",
+            "体育锻炼",
+            "main-hall",
+            "19:00-20:30",
+            80,
+            days=(SATURDAY,),
+            exclusive=True,
+            claim=Claim.ON_BOOKING,
+            largest=80,
+        ),
+        opening(
+            "evening-courts",
+            "羽毛球夜场：单片场地",
+            "每片由一个家庭或一组居民整场使用；有人先约了整馆，这一场就约不上。",
+            "体育锻炼",
+            "court-1 court-2 court-3 court-4",
+            "19:00-20:30",
+            6,
+            days=(SATURDAY,),
+            exclusive=True,
+            claim=Claim.ON_BOOKING,
+        ),
+    ),
+}
 
 NEIGHBOURHOOD: dict[str, tuple[Offer, ...]] = {
     "open_school_facility": (

@@ -5,11 +5,16 @@ from enum import Enum
 
 from msgspec import Struct
 
-from openyard_events.contracts import Audience, PartyRule, SlotKind
+from openyard_events.contracts import AgeRange, Allotment, Audience, Claim, PartyRule, SlotKind
 
 SATURDAY, SUNDAY = 5, 6
 WEEKEND = (SATURDAY, SUNDAY)
 WEDNESDAY, THURSDAY, FRIDAY = 2, 3, 4
+# The schools' green channel: until three days before, four of five seats of a visit are theirs, and
+# no school has more than a large class of them.
+SCHOOLS_FIRST = (Audience.SCHOOL, Audience.FAMILY, Audience.COMMUNITY)
+_KEPT_HOURS = 72
+_LARGEST_CLASS = 50
 OPEN_TO_ALL = (Audience.FAMILY, Audience.RESIDENT, Audience.COMMUNITY, Audience.VOLUNTEER)
 
 
@@ -25,7 +30,8 @@ class Offer(Struct, frozen=True, kw_only=True):
     """One line of a weekly programme.
 
     ``spaces``: it takes place in each of them at the same time. ``times``: of Shanghai's clock.
-    ``every``: 2 is every other week. ``closes_hours``: before the start.
+    ``every``: 2 is every other week. ``closes_hours``: before the start. ``buffer``: minutes that
+    the room is taken before and after.
     """
 
     key: str
@@ -44,6 +50,10 @@ class Offer(Struct, frozen=True, kw_only=True):
     opens: Opens = Opens.AT_ONCE
     closes_hours: int = 0
     cancel_hours: int = 24
+    claim: Claim = Claim.ON_OFFER
+    allotments: tuple[Allotment, ...] = ()
+    ages: AgeRange | None = None
+    buffer: int = 0
 
 
 def times(*spans: str) -> tuple[tuple[dt.time, dt.time], ...]:
@@ -65,8 +75,10 @@ def opening(  # noqa: PLR0913 - the columns of a programme
     opens: Opens = Opens.FRIDAY_AHEAD,
     audiences: tuple[Audience, ...] = (Audience.FAMILY, Audience.RESIDENT),
     exclusive: bool = False,
+    claim: Claim = Claim.ON_OFFER,
+    largest: int = 6,
 ) -> Offer:
-    """Weekend access for families and residents."""
+    """Weekend access for families and residents. ``largest``: people of one party."""
     return Offer(
         key=key,
         kind=SlotKind.ACCESS,
@@ -78,10 +90,11 @@ def opening(  # noqa: PLR0913 - the columns of a programme
         times=times(*hours.split()),
         capacity=capacity,
         audiences=audiences,
-        party=PartyRule(max=min(capacity, 6)),
+        party=PartyRule(max=min(capacity, largest)),
         exclusive=exclusive,
         opens=opens,
         cancel_hours=2,
+        claim=claim,
     )
 
 
@@ -97,8 +110,18 @@ def visit(  # noqa: PLR0913 - what an offer is made of
     days: tuple[int, ...] = (1, 3),
     every: int = 1,
     exclusive: bool = False,
+    buffer: int = 0,
 ) -> Offer:
-    """A class comes to the venue on a school day: one adult for every ten pupils."""
+    """A class comes to the venue on a school day: one adult for every ten pupils.
+
+    One that no class takes whole is the schools' first, and what they leave is for families.
+    """
+    kept = Allotment(
+        audience=Audience.SCHOOL,
+        seats=capacity * 4 // 5,
+        release_hours=_KEPT_HOURS,
+        per_school=_LARGEST_CLASS,
+    )
     return Offer(
         key=key,
         kind=SlotKind.VISIT,
@@ -109,12 +132,14 @@ def visit(  # noqa: PLR0913 - what an offer is made of
         days=days,
         times=times(*hours.split()),
         capacity=capacity,
-        audiences=(Audience.SCHOOL,),
-        party=PartyRule(min=10, max=capacity, chaperones_per=10),
+        audiences=(Audience.SCHOOL,) if exclusive else SCHOOLS_FIRST,
+        party=PartyRule(min=10 if exclusive else None, max=capacity, chaperones_per=10),
         exclusive=exclusive,
         every=every,
         closes_hours=48,
         cancel_hours=48,
+        allotments=() if exclusive else (kept,),
+        buffer=buffer,
     )
 
 
@@ -131,8 +156,9 @@ def activity(  # noqa: PLR0913 - what an offer is made of
     every: int = 1,
     opens: Opens = Opens.AT_ONCE,
     audiences: tuple[Audience, ...] = (Audience.FAMILY,),
+    ages: AgeRange | None = None,
 ) -> Offer:
-    """A family activity or a parents' class."""
+    """A family activity or a parents' class. ``ages``: of the children, who have to be named."""
     return Offer(
         key=key,
         kind=SlotKind.ACTIVITY,
@@ -148,6 +174,7 @@ def activity(  # noqa: PLR0913 - what an offer is made of
         every=every,
         opens=opens,
         closes_hours=2,
+        ages=ages,
     )
 
 

@@ -9,7 +9,7 @@ from msgspec import Struct
 from openyard_events.contracts import SlotOffered
 from openyard_infra.demo.bases import BASES
 from openyard_infra.demo.culture import CULTURE
-from openyard_infra.demo.neighbourhood import NEIGHBOURHOOD
+from openyard_infra.demo.neighbourhood import NEIGHBOURHOOD, SPECIALS
 from openyard_infra.demo.offers import FRIDAY, Offer, Opens
 from openyard_infra.demo.organisations import Organisation
 from openyard_infra.demo.science import SCIENCE
@@ -42,7 +42,7 @@ def slots_of(seed: int, organisation: Organisation, today: dt.date) -> tuple[Slo
 
 
 def _instances(seed: int, organisation: Organisation, today: dt.date) -> Iterator[_Instance]:
-    for offer in OFFERS.get(organisation.layout, ()):
+    for offer in (*OFFERS.get(organisation.layout, ()), *SPECIALS.get(organisation.key, ())):
         phase = number(seed, offer.every, organisation.key, offer.key)
         for day in _days(today):
             if day.weekday() not in offer.days or _week(day) % offer.every != phase:
@@ -84,6 +84,11 @@ def _slot(instance: _Instance) -> SlotOffered:
         if offer.closes_hours
         else None,
         cancel_until_hours=offer.cancel_hours,
+        claim=offer.claim,
+        allotments=list(offer.allotments) or None,
+        ages=offer.ages,
+        buffer_before_minutes=offer.buffer,
+        buffer_after_minutes=offer.buffer,
     )
 
 

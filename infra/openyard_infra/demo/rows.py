@@ -69,6 +69,8 @@ def _spaces(organisation: Organisation) -> list[NewSpace]:
             key=space.key,
             name=space.name,
             parent_id=ids[space.parent] if space.parent else None,
+            shareable=space.room is not None,
+            capacity=space.room,
         )
         for space in organisation.spaces
     ]

@@ -1,7 +1,9 @@
 """What science halls and science bases offer each week."""
 
+from openyard_events.contracts import AgeRange
 from openyard_infra.demo.offers import (
     OPEN_TO_ALL,
+    SUNDAY,
     THURSDAY,
     WEDNESDAY,
     WEEKEND,
@@ -43,6 +45,17 @@ SCIENCE: dict[str, tuple[Offer, ...]] = {
             "14:30-16:00",
             20,
             days=WEEKEND,
+        ),
+        activity(
+            "workshop",
+            "小小科学家工作坊",
+            "每个孩子独立完成一组实验并带走记录本，面向 6 至 12 岁；预约时请选好来的孩子。",
+            "科学教育",
+            "laboratory",
+            "10:00-11:30",
+            16,
+            days=(SUNDAY,),
+            ages=AgeRange(min=6, max=12),
         ),
         visit(
             "class",

@@ -8,20 +8,23 @@ from openyard_infra.demo.stable import stable_id
 
 
 class Space(Struct, frozen=True, kw_only=True):
-    """``parent``: key of the space it is a part of."""
+    """``parent``: key of the space it is a part of. ``room``: for how many people it is shared."""
 
     id: UUID
     key: str
     name: str
     parent: str | None = None
+    room: int | None = None
 
 
-# key, name, and for a part "its whole" behind a slash: a hall stands before its courts.
+# key, name; before the key of a part "its whole" and a slash: a hall stands before its courts.
+# Behind the name of a room that slots share "@" and for how many people.
 _LAYOUTS: dict[str, tuple[tuple[str, str], ...]] = {
     "library": (
         ("reading-room", "少儿阅览室"),
         ("lecture-hall", "报告厅"),
         ("picture-books", "绘本与手工活动室"),
+        ("quiet-reading-room", "成人阅览室@60"),
     ),
     "museum": (
         ("gallery", "基本陈列展厅"),
@@ -120,9 +123,11 @@ def spaces_of(seed: int, organisation_key: str, layout: str) -> tuple[Space, ...
 
 def _space(seed: int, organisation_key: str, path: str, name: str) -> Space:
     parent, _, key = path.rpartition("/")
+    name, _, room = name.partition("@")
     return Space(
         id=stable_id(seed, "space", organisation_key, key),
         key=key,
         name=name,
         parent=parent or None,
+        room=int(room) if room else None,
     )

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from openyard_events.contracts import Audience, SlotKind, SlotOffered
+from openyard_events.contracts import Audience, Claim, SlotKind, SlotOffered
 from openyard_events.subjects import is_token
 from openyard_infra.demo import city
 from openyard_infra.demo.city import SEED, City
@@ -42,7 +42,10 @@ def whole_and_parts(organisation: Organisation, key: str) -> set[str]:
 
 
 def clashes(demo: City) -> list[tuple[str, str]]:
-    """Pairs of slots that would take the same room at the same time."""
+    """Pairs of slots that would take the same room at the same time.
+
+    Two that are claimed by a booking do not, nor do two that share a room with seats for both.
+    """
     found = []
     for organisation in demo.organisations:
         slots = [s for s in demo.slots.get(organisation.key, ()) if s.kind in OCCUPYING]
@@ -50,13 +53,28 @@ def clashes(demo: City) -> list[tuple[str, str]]:
             related = whole_and_parts(organisation, space.key)
             mine = [s for s in slots if s.space == space.key]
             others = [s for s in slots if s.space in related and s.space != space.key]
-            found += [(a.external_id, b.external_id) for a, b in pairwise(mine) if over(a, b)]
-            found += [(a.external_id, b.external_id) for a in mine for b in others if over(a, b)]
+            met = [(a, b) for a, b in pairwise(mine) if over(a, b)]
+            met += [(a, b) for a in mine for b in others if over(a, b)]
+            found += [
+                (a.external_id, b.external_id)
+                for a, b in met
+                if not a.claim == b.claim == Claim.ON_BOOKING
+                and (space.room is None or a.capacity + b.capacity > space.room)
+            ]
     return found
 
 
 def over(a: SlotOffered, b: SlotOffered) -> bool:
-    return a.starts_at < b.ends_at and b.starts_at < a.ends_at
+    """Whether they meet, with the minutes that each takes its room before and after."""
+    return begins(a) < ends(b) and begins(b) < ends(a)
+
+
+def begins(slot: SlotOffered) -> dt.datetime:
+    return slot.starts_at - dt.timedelta(minutes=slot.buffer_before_minutes)
+
+
+def ends(slot: SlotOffered) -> dt.datetime:
+    return slot.ends_at + dt.timedelta(minutes=slot.buffer_after_minutes)
 
 
 def test_the_same_seed_and_day_give_the_same_city(demo):
@@ -162,7 +180,66 @@ def test_access_is_at_weekends_and_visits_are_on_school_days(demo):
             assert slot.starts_at.weekday() >= 5
         if slot.kind in (SlotKind.VISIT, SlotKind.OUTREACH):
             assert slot.starts_at.weekday() < 5
+            assert slot.audiences[0] is Audience.SCHOOL
+
+
+def test_a_visit_is_the_schools_first_until_three_days_before(demo):
+    """The green channel: one that no class takes whole keeps four of five seats."""
+    largest = max(group.size for group in demo.study_groups)
+    visits = [slot for slot in all_slots(demo) if slot.kind is SlotKind.VISIT]
+
+    for slot in visits:
+        if slot.exclusive:
             assert slot.audiences == [Audience.SCHOOL]
+            continue
+        (kept,) = slot.allotments
+        assert (kept.audience, kept.release_hours) == (Audience.SCHOOL, 72)
+        assert slot.capacity * 3 / 4 < kept.seats < slot.capacity
+        assert kept.per_school >= largest
+        assert Audience.FAMILY in slot.audiences
+    assert sum(slot.exclusive for slot in visits) < len(visits) / 2
+
+
+def test_a_hall_and_its_courts_are_offered_side_by_side_somewhere(demo):
+    by_claim = [slot for slot in all_slots(demo) if slot.claim is Claim.ON_BOOKING]
+    starts = Counter(slot.starts_at for slot in by_claim)
+
+    assert {slot.space for slot in by_claim} == {
+        "main-hall",
+        *(f"court-{number}" for number in range(1, 5)),
+    }
+    assert set(starts.values()) == {5}
+
+
+def test_a_reading_room_is_shared_by_slots_that_it_has_seats_for(demo):
+    for each in demo.organisations:
+        for space in each.spaces:
+            if space.room is not None:
+                there = [slot for slot in demo.slots[each.key] if slot.space == space.key]
+                met = [(a, b) for a, b in pairwise(there) if over(a, b)]
+                assert len(met) >= 8
+                assert all(a.capacity + b.capacity <= space.room for a, b in met)
+    assert sum(s.room is not None for each in demo.organisations for s in each.spaces) == 4
+
+
+def test_a_workshop_is_for_children_of_six_to_twelve_and_some_of_every_family_are(demo):
+    aged = [slot for slot in all_slots(demo) if slot.ages is not None]
+
+    assert {(slot.title, slot.ages.min, slot.ages.max) for slot in aged} == {
+        ("小小科学家工作坊", 6, 12)
+    }
+    assert 0 < len(aged) < 20
+    fitting = [
+        family for family in demo.accounts if any(6 <= child.age <= 12 for child in family.children)
+    ]
+    assert len(fitting) > 200
+
+
+def test_a_room_that_is_set_up_for_a_class_is_taken_before_and_after(demo):
+    buffered = [slot for slot in all_slots(demo) if slot.buffer_before_minutes]
+
+    assert {slot.space for slot in buffered} == {"moot-court"}
+    assert all(slot.exclusive and slot.buffer_after_minutes == 30 for slot in buffered)
 
 
 def test_all_kinds_are_offered_and_both_coming_weekend_days_are_full_of_them(demo):
