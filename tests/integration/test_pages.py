@@ -268,7 +268,10 @@ async def test_a_form_that_cannot_be_understood_comes_back_with_what_is_wrong(ap
         ({"status": "cancelled", "cancelled_by": "holder"}, "您已取消", 0),
         ({"status": "cancelled", "cancelled_by": "venue", "reason": "检修"}, "检修", 0),
         ({"status": "refused", "refusals": [{"code": "slot_full"}]}, "约满", 0),
-        ({"needs_reconfirm": True}, "改了时间或地点", 2),
+        ({"needs_reconfirm": True}, "确认新的时间", 3),
+        ({"status": "offered", "offer_expires_at": stage.at(1)}, "有名额了，要吗？", 2),
+        ({"status": "declined"}, "已放弃名额", 0),
+        ({"status": "offer_expired"}, "让给了下一位", 0),
     ],
 )
 async def test_a_reservation_says_what_became_of_it(app, changes, words, buttons):
@@ -279,6 +282,43 @@ async def test_a_reservation_says_what_became_of_it(app, changes, words, buttons
         page = is_sound((await client.get(f"/my/reservations/{own}")).text)
     assert words in page.text
     assert len(page.all("form")) == buttons
+
+
+async def test_who_waits_sees_how_likely_it_is_and_why_others_were_served(app):
+    venue = await stage.venue()
+    for day in range(1, 7):
+        past = await stage.slot(venue, starts_at=stage.at(-day))
+        for _ in range(1 if day % 2 else 2):
+            await reservation(
+                await people.person(Role.FAMILY), past, offered_at=stage.at(-day), seats=1, held=1
+            )
+    slot = await stage.slot(venue)
+    person, before = await people.person(Role.FAMILY), await people.person(Role.FAMILY)
+    await reservation(before, slot, status="waitlisted", position=1)
+    skip = {"code": "insufficient_capacity", "remaining": 1, "at": stage.at(0).isoformat()}
+    own = await reservation(person, slot, status="waitlisted", position=2, skips=[skip])
+    async with person.client(app) as client:
+        page = is_sound((await client.get(f"/my/reservations/{own}")).text)
+        found = (await client.get(f"/api/v1/reservations/{own}")).json()
+        listed = (await client.get("/api/v1/reservations")).json()["items"]
+    assert "有 6 场同类活动出现过候补，其中 3 场轮到了第 2 位" in page.text
+    assert "空出 1 个名额，您这组要 2 个" in page.text
+    assert found["waitlist_estimate"] == {"slots": 6, "reached": 3}
+    assert [one["waitlist_estimate"] for one in listed] == [None]
+
+
+async def test_a_refusal_decided_later_shows_its_reasons_and_ways_out(app):
+    """Whoever was told to wait for the decision is told no less in the end."""
+    venue = await stage.venue()
+    full, free = await stage.slot(venue, capacity=2, taken=2), await stage.slot(venue)
+    person = await people.person(Role.FAMILY)
+    own = await reservation(person, full, status="refused", refusals=[{"code": "slot_full"}])
+    async with person.client(app) as client:
+        page = is_sound((await client.get(f"/my/reservations/{own}")).text)
+        found = (await client.get(f"/api/v1/reservations/{own}")).json()
+    assert "这一场已经约满" in page.text
+    assert f"/slots/{free}" in [link["href"] for link in page.all("a")]
+    assert str(free) in [one["id"] for one in found["alternatives"]]
 
 
 async def test_after_the_deadline_there_is_no_button_but_a_word(app):

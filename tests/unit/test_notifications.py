@@ -1,6 +1,7 @@
 """Whom facts concern, and in which words they are told."""
 
 import datetime as dt
+import html
 from uuid import UUID
 
 import msgspec
@@ -9,7 +10,7 @@ import pytest
 from openyard_calendars.invitation import Method
 from openyard_events import contracts
 from openyard_platform.actions import notifications as actions
-from openyard_platform.domain import notifications, words
+from openyard_platform.domain import notifications, offer_links, words
 from openyard_platform.domain.notifications import Kind, Subject
 from openyard_platform.store.notifications import Claimed
 
@@ -18,6 +19,7 @@ RESERVATION = UUID("018f0000-0000-7000-8000-000000000002")
 SLOT = UUID("018f0000-0000-7000-8000-000000000003")
 START = dt.datetime(2026, 11, 28, 1, 0, tzinfo=dt.UTC)
 BASE_URL = "https://openyard.example"
+FROM = {"base_url": BASE_URL, "secret_key": "s" * 64}
 OF_SLOT = {
     "venue_key": "library",
     "slot_id": SLOT,
@@ -139,17 +141,37 @@ def test_what_a_venue_typed_is_no_markup_in_a_letter():
     assert "&lt;开放&gt;" in letter.html
 
 
+def test_an_offer_says_until_when_and_is_answered_by_two_links():
+    offered = msgspec.structs.replace(SUBJECT, kind="offered", offer_expires_at=START)
+    answers = notifications.answers(offered, "s" * 64, BASE_URL)
+    letter = notifications.letter(offered, BASE_URL, answered_at=answers)
+    assert "答复期限：11月28日（周六）09:00" in letter.text
+    assert f"接受名额：{answers.accept}\n放弃：{answers.decline}\n" in letter.text
+    assert answers.accept.endswith("?do=accept")
+    link = offer_links.read("s" * 64, answers.decline.removeprefix(f"{BASE_URL}/offers/")[:56])
+    assert (link.reservation_id, link.expires_at) == (RESERVATION, START)
+    assert html.escape(answers.accept) in letter.html
+
+
+def test_an_offer_that_is_answered_already_has_no_links_and_no_deadline():
+    over = msgspec.structs.replace(SUBJECT, kind="offered")
+    assert notifications.answers(over, "s" * 64, BASE_URL) is None
+    letter = notifications.letter(over, BASE_URL)
+    assert "答复期限" not in letter.text
+    assert "已经答复过" in letter.text
+
+
 def test_a_mail_made_again_has_the_same_message_id():
     values = {name: getattr(SUBJECT, name) for name in Subject.__struct_fields__}
     claimed = Claimed(id=ACCOUNT, email="a@example.org", tries=1, created_at=START, **values)
     again = msgspec.structs.replace(claimed, tries=5)
     mails = [
-        actions.letter(one, sender="联育 <noreply@openyard.example>", base_url=BASE_URL)
+        actions.letter(one, sender="联育 <noreply@openyard.example>", **FROM)
         for one in (claimed, again)
     ]
     assert mails[0] == mails[1]
     assert mails[0].message_id == f"<notification-{ACCOUNT}@openyard.example>"
-    bare = actions.letter(claimed, sender="联育", base_url=BASE_URL)
+    bare = actions.letter(claimed, sender="联育", **FROM)
     assert bare.message_id == f"<notification-{ACCOUNT}@openyard>"
 
 

@@ -81,11 +81,18 @@ def pause_after(tries: int) -> dt.timedelta:
 
 
 def letter(
-    claimed: Claimed, *, sender: str, base_url: str, invitation: Invitation | None = None
+    claimed: Claimed,
+    *,
+    sender: str,
+    base_url: str,
+    secret_key: str,
+    invitation: Invitation | None = None,
 ) -> Mail:
     """The mail; made again it has the same Message-ID, so that a repeat is known as one."""
+    subject = subject_of(claimed)
     enclosed = invitation.method if invitation is not None else None
-    letter = domain.letter(subject_of(claimed), base_url, enclosed)
+    answered_at = domain.answers(subject, secret_key, base_url)
+    letter = domain.letter(subject, base_url, enclosed, answered_at)
     return Mail(
         sender=sender,
         to=claimed.email,
@@ -119,4 +126,5 @@ def subject_of(found: Claimed | Item) -> Subject:
         reason=found.reason,
         slot_id=found.slot_id,
         reservation_id=found.reservation_id,
+        offer_expires_at=found.offer_expires_at,
     )

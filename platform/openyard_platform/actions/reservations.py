@@ -179,7 +179,7 @@ async def cancel(desk: Desk, actor: Actor, reservation_id: UUID) -> Outcome | Qu
         account_id=actor.account_id,
         holder_id=actor.holder_id,
     )
-    return await _asked(desk, line.partition, command)
+    return await hand_in(desk, line.partition, command)
 
 
 async def answer_offer(
@@ -201,7 +201,7 @@ async def answer_offer(
         account_id=actor.account_id,
         holder_id=actor.holder_id,
     )
-    return await _asked(desk, line.partition, command)
+    return await hand_in(desk, line.partition, command)
 
 
 async def amend(
@@ -232,7 +232,7 @@ async def amend(
         births=party.births,
         grade=party.grade,
     )
-    return await _asked(desk, line.partition, command)
+    return await hand_in(desk, line.partition, command)
 
 
 async def _party_of(
@@ -272,9 +272,14 @@ async def _line_of(desk: Desk, actor: Actor, reservation_id: UUID) -> _Line:
     return _Line(minted, reservation_id, None)
 
 
-async def _asked(
+async def hand_in(
     desk: Desk, partition: int, command: Cancel | Change | AcceptOffer | DeclineOffer
 ) -> Outcome | Queued:
+    """What is decided about a reservation that stands, or that it is in line.
+
+    Raises:
+        NotFound, Refused, Unavailable: as for each of the commands.
+    """
     outcome = await desk.ask(partition, command)
     if outcome is None:
         ahead = desk.gatherer.queue_ahead(command.id)

@@ -21,7 +21,8 @@ from openyard_events.contracts import (
     ReservationPromoted,
     ReservationWaitlisted,
 )
-from openyard_platform.domain import words
+from openyard_platform.domain import offer_links, words
+from openyard_platform.domain.offer_links import OfferLink
 from openyard_platform.domain.reservations import ReservationStatus
 
 
@@ -72,7 +73,10 @@ class Occasion(Struct, frozen=True, kw_only=True):
 
 
 class Subject(Struct, frozen=True, kw_only=True):
-    """What a message speaks of, as it stands when it is read. ``status``: of the reservation."""
+    """What a message speaks of, as it stands when it is read. ``status``: of the reservation.
+
+    ``offer_expires_at``: while seats are held for it.
+    """
 
     kind: str
     title: str
@@ -87,6 +91,14 @@ class Subject(Struct, frozen=True, kw_only=True):
     reason: str | None
     slot_id: UUID
     reservation_id: UUID
+    offer_expires_at: dt.datetime | None = None
+
+
+class Answers(Struct, frozen=True, kw_only=True):
+    """Secret addresses of pages that propose to accept an offer, or to let it go."""
+
+    accept: str
+    decline: str
 
 
 class Letter(Struct, frozen=True, kw_only=True):
@@ -129,7 +141,7 @@ def advice(subject: Subject) -> str:
     sentences = {
         Kind.CONFIRMED: "名额已为您留好，请按时到场。如不能来，请尽早取消，把名额让给别人。",
         Kind.WAITLISTED: "这一场已满，您在候补名单里。有人退出时按顺序递补，轮到您会马上通知您。",
-        Kind.OFFERED: "有人退出，名额正为您保留。请在期限前接受或放弃；逾期会让给下一位。",
+        Kind.OFFERED: _of_offer(subject.offer_expires_at),
         Kind.OFFER_EXPIRED: "为您保留的名额已过期限，让给了下一位。如还想来，可以重新候补。",
         Kind.PROMOTED: "名额已经是您的了。请按时到场；如不能来，请尽早取消。",
         Kind.DISPLACED: "很抱歉，场馆减少了名额，您这次预约改为候补，排在新来的人前面。"
@@ -146,14 +158,42 @@ def advice(subject: Subject) -> str:
     return f"{text}原因：{subject.reason}。" if subject.reason else text
 
 
-def letter(subject: Subject, base_url: str, enclosed: Method | None = None) -> Letter:
+def _of_offer(until: dt.datetime | None) -> str:
+    if until is None:
+        return "这次为您保留的名额已经答复过，或已过期限。现在的情况请看预约。"
+    return (
+        f"名额为您保留到 {words.when(until)}。请在这之前接受或放弃；"
+        "到时没有答复，名额会让给下一位。"
+    )
+
+
+def answers(subject: Subject, secret_key: str, base_url: str) -> Answers | None:
+    """How the offer is answered without a log-in; None: none is open."""
+    if subject.kind != Kind.OFFERED or subject.offer_expires_at is None:
+        return None
+    link = OfferLink(reservation_id=subject.reservation_id, expires_at=subject.offer_expires_at)
+    token = offer_links.token(secret_key, link)
+    return Answers(
+        accept=offer_links.address(base_url, token, "accept"),
+        decline=offer_links.address(base_url, token, "decline"),
+    )
+
+
+def letter(
+    subject: Subject,
+    base_url: str,
+    enclosed: Method | None = None,
+    answered_at: Answers | None = None,
+) -> Letter:
     """The mail: subject line, plain text, and the same as HTML.
 
-    ``enclosed``: what the invitation that goes with it does.
+    ``enclosed``: what the invitation that goes with it does. ``answered_at``: where what it asks is
+    answered; these links come before all others.
     """
     headlined = headline(subject.kind, subject.title)
     rows = _rows(subject)
     links = [
+        *_answering(answered_at),
         ("查看预约", f"{base_url}/my/reservations/{subject.reservation_id}"),
         ("查看场次", f"{base_url}/slots/{subject.slot_id}"),
     ]
@@ -191,8 +231,21 @@ def _rows(subject: Subject) -> list[tuple[str, str]]:
         ("时间", words.span(subject.starts_at, subject.ends_at)),
         ("地点", f"{where}（{subject.address}）" if subject.address else where),
         ("人数", party),
+        *_deadline(subject),
         ("预约编号", str(subject.reservation_id)),
     ]
+
+
+def _answering(answered_at: Answers | None) -> list[tuple[str, str]]:
+    if answered_at is None:
+        return []
+    return [("接受名额", answered_at.accept), ("放弃", answered_at.decline)]
+
+
+def _deadline(subject: Subject) -> list[tuple[str, str]]:
+    if subject.kind != Kind.OFFERED or subject.offer_expires_at is None:
+        return []
+    return [("答复期限", words.when(subject.offer_expires_at))]
 
 
 def _html(

@@ -30,6 +30,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     reason: str | None
     slot_id: UUID
     reservation_id: UUID
+    offer_expires_at: dt.datetime | None = None
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -51,11 +52,12 @@ class Item(Struct, frozen=True, kw_only=True):
     reservation_id: UUID
     created_at: dt.datetime
     read_at: dt.datetime | None
+    offer_expires_at: dt.datetime | None = None
 
 
 _SUBJECT = """
 s.title, o.name AS venue, p.name AS space, o.address, s.starts_at, s.ends_at,
-r.seats, r.adults, r.status, r.reason, n.slot_id, n.reservation_id
+r.seats, r.adults, r.status, r.reason, r.offer_expires_at, n.slot_id, n.reservation_id
 """
 _SUBJECT_TABLES = """
 JOIN reservation r ON r.id = n.reservation_id

@@ -18,6 +18,7 @@ class Reservation(Struct, frozen=True, kw_only=True):
     position: int
     waitlist_place: int | None
     seats: int
+    held: int
     adults: int
     refusals: list[dict[str, Any]]
     needs_reconfirm: bool
@@ -41,7 +42,7 @@ class Reservation(Struct, frozen=True, kw_only=True):
     party_nos: list[int]
 
 
-_COLUMNS = """r.id, r.status, r.position, r.seats, r.adults, r.refusals, r.needs_reconfirm,
+_COLUMNS = """r.id, r.status, r.position, r.seats, r.held, r.adults, r.refusals, r.needs_reconfirm,
     r.cancelled_by, r.reason, r.note, r.created_at, r.updated_at, r.slot_id, s.title, s.kind,
     s.starts_at, s.ends_at, s.cancel_until_hours, o.key AS venue_key, o.name AS venue_name,
     o.address, p.name AS space, r.offer_expires_at, r.skips, r.party_nos,
@@ -88,11 +89,22 @@ async def page(holder_id: UUID, *, before: UUID | None, limit: int) -> Sequence[
     return [Reservation(**dict(row)) for row in rows]
 
 
+async def offered(holder_id: UUID) -> Sequence[Reservation]:
+    """The holder's own that wait for its answer, the most urgent first."""
+    rows = await engine.fetch(
+        f"""SELECT {_COLUMNS} {_FROM} WHERE r.holder_id = $1 AND r.status = 'offered'
+            ORDER BY r.offer_expires_at, r.id""",
+        holder_id,
+    )
+    return [Reservation(**dict(row)) for row in rows]
+
+
 async def live_on(holder_id: UUID, slot_id: UUID) -> Reservation | None:
-    """The holder's newest reservation of this slot that is confirmed, offered or waiting."""
+    """The holder's reservation of this slot: one that is offered, else the newest that lives."""
     row = await engine.fetch_one(
         f"""SELECT {_COLUMNS} {_FROM} WHERE r.holder_id = $1 AND r.slot_id = $2
-            AND r.status IN ('confirmed', 'offered', 'waitlisted') ORDER BY r.id DESC LIMIT 1""",
+            AND r.status IN ('confirmed', 'offered', 'waitlisted')
+            ORDER BY r.status = 'offered' DESC, r.id DESC LIMIT 1""",
         holder_id,
         slot_id,
     )

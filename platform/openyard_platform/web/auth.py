@@ -28,9 +28,14 @@ _LONGEST = 128
 
 
 class Policy(Struct, frozen=True):
-    """Who may use a route; ``roles`` None: everybody, without logging in."""
+    """Who may use a route; ``roles`` None: everybody, without logging in.
+
+    ``by_link``: whoever knows its address, which is a secret; a cookie adds nothing to that, so
+    it does not matter which page the browser comes from.
+    """
 
     roles: frozenset[Role] | None
+    by_link: bool = False
 
     def admits(self, actor: Actor | None) -> bool:
         return self.roles is None or (actor is not None and actor.role in self.roles)
@@ -43,6 +48,7 @@ def require(*roles: Role) -> dict[str, Policy]:
 
 # For a handler's (or a router's) ``opt``.
 PUBLIC: dict[str, Policy] = {"policy": Policy(None)}
+BY_LINK: dict[str, Policy] = {"policy": Policy(None, by_link=True)}
 LOGGED_IN: dict[str, Policy] = require(*Role)
 
 
@@ -64,6 +70,8 @@ async def enforce(connection: Request[Any, Any, Any]) -> None:
             return  # Litestar's own: which methods there are.
         _log.error("%s has no policy: nobody may use it", handler)
         raise NotAllowed("This route is closed.")
+    if policy.by_link:
+        return
     origins.check(connection)
     if policy.roles is None:
         return

@@ -11,12 +11,17 @@ from msgspec import Struct
 from openyard_platform import clock
 from openyard_platform.actions import notifications
 from openyard_platform.domain import notifications as domain
+from openyard_platform.settings import Settings
 from openyard_platform.store.notifications import Item
 from openyard_platform.web import auth
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """``title``: what happened, to what. ``text``: what it means and what to do next."""
+    """``title``: what happened, to what. ``text``: what it means and what to do next.
+
+    ``offer_expires_at``: until when seats are held; then ``accept_url`` and ``decline_url`` lead to
+    pages that answer without a log-in.
+    """
 
     id: UUID
     kind: str
@@ -30,6 +35,9 @@ class Message(Struct, frozen=True, kw_only=True):
     reservation_id: UUID
     created_at: dt.datetime
     read_at: dt.datetime | None
+    offer_expires_at: dt.datetime | None = None
+    accept_url: str | None = None
+    decline_url: str | None = None
 
 
 class Inbox(Struct, frozen=True, kw_only=True):
@@ -48,7 +56,8 @@ async def list_own(
 ) -> Inbox:
     account_id = auth.current(request).account_id
     found = await notifications.inbox(account_id, before, limit + 1)
-    items = [message(item) for item in found[:limit]]
+    settings = request.app.state.settings
+    items = [message(item, settings) for item in found[:limit]]
     return Inbox(
         items=items,
         unread=await notifications.unread(account_id),
@@ -67,9 +76,10 @@ async def mark_read(request: Request[Any, Any, Any], notification_id: FromPath[U
     await notifications.mark_read(notification_id, account_id, clock.now())
 
 
-def message(item: Item) -> Message:
+def message(item: Item, settings: Settings) -> Message:
     """A row of the inbox in words; the pages show the same."""
     subject = notifications.subject_of(item)
+    answers = domain.answers(subject, settings.secret_key, settings.base_url)
     return Message(
         id=item.id,
         kind=item.kind,
@@ -83,6 +93,9 @@ def message(item: Item) -> Message:
         reservation_id=item.reservation_id,
         created_at=item.created_at,
         read_at=item.read_at,
+        offer_expires_at=item.offer_expires_at if answers else None,
+        accept_url=answers.accept if answers else None,
+        decline_url=answers.decline if answers else None,
     )
 
 

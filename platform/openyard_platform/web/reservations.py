@@ -12,6 +12,7 @@ from litestar import Litestar, Request, Response, Router, delete, get, patch, po
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
 from msgspec import Struct
+from msgspec.structs import replace
 
 from openyard_events.commands import Outcome
 from openyard_events.gathering import Gatherer
@@ -20,8 +21,11 @@ from openyard_platform.actions import parties, reservations
 from openyard_platform.actions.alternatives import Alternatives
 from openyard_platform.actions.reservations import Amendment, Desk, Queued, Wish
 from openyard_platform.domain.errors import Invalid, NotFound, Refused
+from openyard_platform.domain.reservations import Refusal
 from openyard_platform.settings import Settings
 from openyard_platform.store import reservations as records
+from openyard_platform.store import waiting
+from openyard_platform.store.waiting import Estimate
 from openyard_platform.web import auth
 
 PATH = "/api/v1/reservations"
@@ -75,7 +79,26 @@ class SlotOut(Struct, frozen=True, kw_only=True):
     space: str
 
 
+class Alternative(Struct, frozen=True, kw_only=True):
+    """Another slot where the same party would get its seats now."""
+
+    id: UUID
+    title: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    remaining: int
+    venue: str
+    venue_name: str
+    space: str
+
+
 class ReservationOut(Struct, frozen=True, kw_only=True):
+    """A reservation as its holder reads it. ``skips``: who was served before it, and why.
+
+    Only where it is asked for by its id: ``waitlist_estimate``, how far the seats of earlier slots
+    got, while it waits; ``alternatives``, what would do instead, where it was refused.
+    """
+
     id: UUID
     status: str
     position: int
@@ -93,22 +116,11 @@ class ReservationOut(Struct, frozen=True, kw_only=True):
     slot: SlotOut
     offer_expires_at: dt.datetime | None = None
     skips: list[dict[str, Any]] = []
+    waitlist_estimate: Estimate | None = None
+    alternatives: list[Alternative] = []
 
 
 _IN_LINE = ResponseSpec(Requested, description="Accepted, not yet decided", generate_examples=False)
-
-
-class Alternative(Struct, frozen=True, kw_only=True):
-    """Another slot where the same party would get its seats now."""
-
-    id: UUID
-    title: str
-    starts_at: dt.datetime
-    ends_at: dt.datetime
-    remaining: int
-    venue: str
-    venue_name: str
-    space: str
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -147,7 +159,7 @@ async def reserve(
         )
     except Refused as error:
         error.parameters["alternatives"] = await ways_out(
-            *(request, error, data.slot_id, data.seats),
+            *(request, error.parameters["refusals"], data.slot_id, data.seats),
             parties.audiences_of(actor, with_children=bool(data.children)),
         )
         raise
@@ -187,7 +199,7 @@ async def get_own(
     actor = auth.current(request)
     known = await records.get(actor.holder_id, reservation_id)
     if known is not None:
-        return Response(_out(known))
+        return Response(await _in_full(request, known))
     settings = desk(request).settings
     if ids.minted_partition(settings.secret_key, actor.account_id, reservation_id) is None:
         raise NotFound("There is no such reservation.")
@@ -287,15 +299,40 @@ async def _answered(
     return await _as_it_stands(request, Queued(id=_id(answer), queue_ahead=0))
 
 
+async def _in_full(request: Request[Any, Any, Any], row: records.Reservation) -> ReservationOut:
+    return replace(
+        _out(row),
+        waitlist_estimate=await estimate_of(row),
+        alternatives=await ways_out_of(request, row),
+    )
+
+
+async def estimate_of(row: records.Reservation) -> Estimate | None:
+    """How far earlier waiting lists got, for a party that waits; None: it does not, or too few."""
+    if row.waitlist_place is None:
+        return None
+    return await waiting.estimate(row.slot_id, row.waitlist_place, clock.now())
+
+
+async def ways_out_of(
+    request: Request[Any, Any, Any], row: records.Reservation
+) -> list[Alternative]:
+    """Other slots for a reservation that was refused, also when that was known only later."""
+    if row.status != "refused" or row.starts_at <= clock.now():
+        return []
+    audiences = auth.current(request).audiences
+    return await ways_out(request, row.refusals, row.slot_id, row.seats, audiences)
+
+
 async def ways_out(
     request: Request[Any, Any, Any],
-    error: Refused,
+    refusals: Sequence[Refusal],
     slot_id: UUID,
     seats: int,
     audiences: Sequence[str],
 ) -> list[Alternative]:
     """Other slots that would do, where the refusal is about this slot and not about who asks."""
-    codes = {refusal["code"] for refusal in error.parameters["refusals"]}
+    codes = {refusal["code"] for refusal in refusals}
     if not codes <= _ABOUT_THE_SLOT:
         return []
     known: Alternatives = request.app.state.alternatives
@@ -344,6 +381,7 @@ async def _as_it_stands(
             refusals=known.refusals,
             reservation=known.id,
             position=known.position,
+            alternatives=await ways_out_of(request, known),
         )
     return Response(_out(known), status_code=status, headers={"Location": f"{PATH}/{known.id}"})
 

@@ -31,7 +31,11 @@ async def send(settings: Settings, notification_id: UUID) -> bool:
     invitation = await invitations.of(claimed, sender=sender, base_url=base_url)
     try:
         message = notifications.letter(
-            claimed, sender=sender, base_url=base_url, invitation=invitation
+            claimed,
+            sender=sender,
+            base_url=base_url,
+            secret_key=settings.secret_key,
+            invitation=invitation,
         )
         await mail.send(settings.smtp_url, message)
     except (mail.CannotSend, OSError, ValueError) as error:

@@ -23,7 +23,7 @@ async def index(request: Request[Any, Any, Any]) -> Response[str]:
         request,
         "notifications.html",
         {
-            "messages": [inbox.message(item) for item in items],
+            "messages": [inbox.message(item, request.app.state.settings) for item in items],
             "older": items[-1].id if len(found) > _PAGE else None,
         },
     )

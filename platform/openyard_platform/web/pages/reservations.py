@@ -16,11 +16,11 @@ from openyard_platform.store import reservations as records
 from openyard_platform.store.reservations import Reservation
 from openyard_platform.web import auth
 from openyard_platform.web.pages import forms, rendering
-from openyard_platform.web.reservations import desk
+from openyard_platform.web.reservations import desk, estimate_of, ways_out_of
 
 _PAGE = 30
 _MOST_SEATS = 10_000
-_LIVE = frozenset({"confirmed", "waitlisted"})
+_LIVE = frozenset({"confirmed", "offered", "waitlisted"})
 
 
 class Shown(Struct, frozen=True, kw_only=True):
@@ -34,19 +34,23 @@ class Shown(Struct, frozen=True, kw_only=True):
 
 @get("/my/reservations", opt=auth.LOGGED_IN)
 async def index(request: Request[Any, Any, Any]) -> Response[str]:
-    """What is to come by its time, then what has been, newest first."""
+    """What is to be answered, what is to come by its time, then what has been, newest first."""
     now = clock.now()
     holder_id = auth.current(request).holder_id
-    rows = await records.page(holder_id, before=_before(request), limit=_PAGE + 1)
-    shown = [_shown(row, now) for row in rows[:_PAGE]]
+    before = _before(request)
+    rows = await records.page(holder_id, before=before, limit=_PAGE + 1)
+    # An answer that is wanted soon stands before everything, however long ago the party asked.
+    offered = await records.offered(holder_id) if before is None else []
+    shown = [_shown(row, now) for row in rows[:_PAGE] if row.status != "offered"]
     coming = [each for each in shown if each.it.status in _LIVE and not each.past]
     return await rendering.page(
         request,
         "reservations.html",
         {
+            "offered": [_shown(row, now) for row in offered],
             "coming": sorted(coming, key=lambda each: each.it.starts_at),
             "rest": [each for each in shown if each not in coming],
-            "older": shown[-1].it.id if len(rows) > _PAGE else None,
+            "older": rows[_PAGE - 1].id if len(rows) > _PAGE else None,
         },
     )
 
@@ -65,6 +69,17 @@ async def cancel(reservation_id: FromPath[UUID], request: Request[Any, Any, Any]
         refusals = error.parameters["refusals"]
         return await _page(request, reservation_id, refusals=refusals, status_code=409)
     return rendering.go(f"/my/reservations/{reservation_id}")
+
+
+@post("/my/reservations/{reservation_id:uuid}/accept", status_code=200, opt=auth.LOGGED_IN)
+async def accept(reservation_id: FromPath[UUID], request: Request[Any, Any, Any]) -> Response[Any]:
+    """Take what is offered, or say yes to the new time."""
+    return await _answer(request, reservation_id, accept=True)
+
+
+@post("/my/reservations/{reservation_id:uuid}/decline", status_code=200, opt=auth.LOGGED_IN)
+async def decline(reservation_id: FromPath[UUID], request: Request[Any, Any, Any]) -> Response[Any]:
+    return await _answer(request, reservation_id, accept=False)
 
 
 @post("/my/reservations/{reservation_id:uuid}/seats", status_code=200, opt=auth.LOGGED_IN)
@@ -92,6 +107,18 @@ async def change_seats(
     return rendering.go(f"/my/reservations/{reservation_id}")
 
 
+async def _answer(
+    request: Request[Any, Any, Any], reservation_id: UUID, *, accept: bool
+) -> Response[Any]:
+    actor = auth.current(request)
+    try:
+        await reservations.answer_offer(desk(request), actor, reservation_id, accept=accept)
+    except Refused as error:
+        refusals = error.parameters["refusals"]
+        return await _page(request, reservation_id, refusals=refusals, status_code=409)
+    return rendering.go(f"/my/reservations/{reservation_id}")
+
+
 async def _page(
     request: Request[Any, Any, Any],
     reservation_id: UUID,
@@ -106,6 +133,8 @@ async def _page(
         return await _undecided(request, reservation_id)
     context = {
         "shown": _shown(known, clock.now()),
+        "estimate": await estimate_of(known),
+        "ways": await ways_out_of(request, known),
         "refusals": refusals or [],
         "errors": errors or {},
     }
@@ -129,7 +158,7 @@ async def _undecided(request: Request[Any, Any, Any], reservation_id: UUID) -> R
 def _shown(row: Reservation, now: dt.datetime) -> Shown:
     until = row.starts_at - dt.timedelta(hours=row.cancel_until_hours or 0)
     past = row.ends_at <= now
-    free_to_go = row.status == "waitlisted" or row.needs_reconfirm or now <= until
+    free_to_go = row.status != "confirmed" or row.needs_reconfirm or now <= until
     return Shown(
         it=row,
         cancel_until=until,

@@ -66,7 +66,9 @@ async def reserve(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> R
         )
     except Refused as error:
         refusals = error.parameters["refusals"]
-        ways = await ways_out(request, error, slot.id, wish.seats, auth.current(request).audiences)
+        ways = await ways_out(
+            request, refusals, slot.id, wish.seats, auth.current(request).audiences
+        )
         return await _page(request, slot, form=form, refusals=refusals, ways=ways, status_code=409)
     except (Invalid, Conflict, Unavailable) as error:
         # Whatever it was, the form stays as it was filled in.

@@ -97,6 +97,17 @@ function countDown(waiting, submit) {
   }
 }
 
+// Until when seats are held: the page says it, and counts on while it is looked at.
+for (const until of document.querySelectorAll("[data-until]")) {
+  const ahead = Date.parse(until.dataset.now) - Date.now();
+  const end = Date.parse(until.dataset.until);
+  setInterval(() => {
+    const left = Math.floor((end - Date.now() - ahead) / 1000);
+    if (left >= 172800) return;
+    until.textContent = left > 0 ? `还剩 ${inWords(left)}` : "已到期限";
+  }, 1000);
+}
+
 function inWords(seconds) {
   const hours = Math.floor(seconds / 3600);
   const minutes = Math.floor((seconds % 3600) / 60);
