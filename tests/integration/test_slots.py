@@ -11,7 +11,7 @@ import pytest
 from openyard_events import bus
 from openyard_platform import ids
 from openyard_platform.domain.errors import Invalid
-from openyard_platform.store import engine, slots
+from openyard_platform.store import engine, seats, slots
 from openyard_platform.store.slots import Search
 from openyard_platform.web import live
 from tests.integration import slots_stage as stage
@@ -315,7 +315,7 @@ async def test_live_gives_many_facts_in_one_update(app):
         await reader.event()
         for revision in range(2, 42):
             hub.tell(
-                slots.Seats(
+                seats.Seats(
                     slot_id=slot,
                     revision=revision,
                     status="open",

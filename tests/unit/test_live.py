@@ -7,7 +7,7 @@ import pytest
 from nats.aio.client import Client
 
 from openyard_platform.domain.errors import TooMany, Unavailable
-from openyard_platform.store.slots import Seats
+from openyard_platform.store.seats import Seats
 from openyard_platform.web import live
 
 SLOT = UUID(int=1)
@@ -75,7 +75,7 @@ def test_closing_sends_every_reader_home_and_lets_nobody_in():
 
 
 def test_an_event_is_one_line_of_json():
-    event = live._event("update", seats(7, 10))  # noqa: SLF001 - the wire itself
+    event = live._event("update", seats(7, 10), ("family",))  # noqa: SLF001 - the wire itself
     head, number, data, *rest = event.decode().split("\n")
     assert (head, number, rest) == ("event: update", "id: 7", ["", ""])
     told = msgspec.json.decode(data.removeprefix("data: "))

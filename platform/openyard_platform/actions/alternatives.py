@@ -16,7 +16,7 @@ MOST = 5
 _FRESH = 2.0  # seconds
 _KEPT = 512
 
-_Key = tuple[UUID, int, tuple[str, ...]]
+_Key = tuple[UUID, int, tuple[str, ...], bool]
 
 
 class Alternatives:
@@ -26,20 +26,29 @@ class Alternatives:
         self._found: OrderedDict[_Key, tuple[float, asyncio.Task[list[Slot]]]] = OrderedDict()
 
     async def of(
-        self, slot_id: UUID, seats: int, audiences: Sequence[str], now: dt.datetime
+        self,
+        slot_id: UUID,
+        seats: int,
+        audiences: Sequence[str],
+        now: dt.datetime,
+        *,
+        unfit: bool = False,
     ) -> list[Slot]:
         """Up to five, the most similar first.
+
+        ``unfit``: those who come are not of the ages or grades that this slot asks for.
 
         Raises:
             OSError, TimeoutError, asyncpg's errors: the database does not answer.
         """
-        key = (slot_id, seats, tuple(audiences))
+        key = (slot_id, seats, tuple(audiences), unfit)
         loop = asyncio.get_running_loop()
         found = self._found.get(key)
         if found is None or found[0] < loop.time():
             # An empty context: a task started inside a transaction would work inside it.
             asking = loop.create_task(
-                slots.similar(slot_id, seats, audiences, now, MOST), context=contextvars.Context()
+                slots.similar(slot_id, seats, audiences, now, MOST, unfit=unfit),
+                context=contextvars.Context(),
             )
             found = (loop.time() + _FRESH, asking)
             self._found[key] = found

@@ -1,12 +1,12 @@
 """Ages and grades: whether those who come are as old as the slot is made for."""
 
 import datetime as dt
+from typing import Protocol
 
 from openyard_events.commands import Reserve
 from openyard_events.contracts import Audience
 from openyard_platform.domain import words
 from openyard_platform.domain.reservations import Refusal
-from openyard_platform.domain.slots import Slot
 
 ADULT = 18
 # A child is six, or about to be, when the first grade begins on the first of September.
@@ -14,24 +14,52 @@ _STARTS_SCHOOL = 6
 _SCHOOL_YEAR_BEGINS = 9
 
 
-def of_people(slot: Slot, asked: Reserve) -> list[Refusal]:
+class Limits(Protocol):
+    """Whom a slot is made for: one that is decided about, or one as a page shows it."""
+
+    @property
+    def starts_at(self) -> dt.datetime | None: ...
+    @property
+    def age_min(self) -> int | None: ...
+    @property
+    def age_max(self) -> int | None: ...
+    @property
+    def grade_min(self) -> int | None: ...
+    @property
+    def grade_max(self) -> int | None: ...
+
+
+def of_people(slot: Limits, asked: Reserve) -> list[Refusal]:
     """What the slot's ages and grades say against those who are named.
 
     A birth year leaves two ages open, and so two grades: one that fits is enough. Who asks for
     somebody it does not name is refused where only children fit.
     """
-    if slot.starts_at is None or not (_has_ages(slot) or _has_grades(slot)):
+    if not asks(slot):
         return []
     if asked.grade is not None:
-        return _of_group(slot, asked.grade)
-    refusals = _of_children(slot, slot.starts_at, asked.births)
-    if not refusals and asked.seats > len(asked.births) and not _fits_adults(slot):
+        return of_group(slot, asked.grade)
+    refusals = of_children(slot, asked.births)
+    if not refusals and asked.seats > len(asked.births) and names_all(slot):
         refusals = [_unnamed(asked)]
     return refusals
 
 
-def _of_children(slot: Slot, starts_at: dt.datetime, births: tuple[int, ...]) -> list[Refusal]:
-    local = words.local(starts_at)
+def asks(slot: Limits) -> bool:
+    """Whether it matters who comes."""
+    return _has_ages(slot) or _has_grades(slot)
+
+
+def names_all(slot: Limits) -> bool:
+    """Whether each of those who come is to be named: none of them can be an adult."""
+    return _has_grades(slot) or (slot.age_max is not None and slot.age_max < ADULT)
+
+
+def of_children(slot: Limits, births: tuple[int, ...]) -> list[Refusal]:
+    """What the slot says against children of these birth years."""
+    if slot.starts_at is None:
+        return []
+    local = words.local(slot.starts_at)
     school_year = local.year if local.month >= _SCHOOL_YEAR_BEGINS else local.year - 1
     refusals = []
     if not all(_within(slot.age_min, slot.age_max, local.year - born) for born in births):
@@ -43,7 +71,8 @@ def _of_children(slot: Slot, starts_at: dt.datetime, births: tuple[int, ...]) ->
     return refusals
 
 
-def _of_group(slot: Slot, grade: int) -> list[Refusal]:
+def of_group(slot: Limits, grade: int) -> list[Refusal]:
+    """What the slot says against a study group of this grade."""
     refusals = []
     if not (_below(slot.grade_min, grade) and _above(slot.grade_max, grade)):
         refusals.append(_grade_refusal(slot))
@@ -66,17 +95,12 @@ def _above(high: int | None, value: int) -> bool:
     return high is None or value <= high
 
 
-def _has_ages(slot: Slot) -> bool:
+def _has_ages(slot: Limits) -> bool:
     return slot.age_min is not None or slot.age_max is not None
 
 
-def _has_grades(slot: Slot) -> bool:
+def _has_grades(slot: Limits) -> bool:
     return slot.grade_min is not None or slot.grade_max is not None
-
-
-def _fits_adults(slot: Slot) -> bool:
-    """Whether those who are not named may be adults who come for themselves."""
-    return not _has_grades(slot) and (slot.age_max is None or slot.age_max >= ADULT)
 
 
 def _unnamed(asked: Reserve) -> Refusal:
@@ -85,9 +109,9 @@ def _unnamed(asked: Reserve) -> Refusal:
     return {"code": "guardian_required"}
 
 
-def _age_refusal(slot: Slot) -> Refusal:
+def _age_refusal(slot: Limits) -> Refusal:
     return {"code": "age_out_of_range", "min": slot.age_min, "max": slot.age_max}
 
 
-def _grade_refusal(slot: Slot) -> Refusal:
+def _grade_refusal(slot: Limits) -> Refusal:
     return {"code": "grade_out_of_range", "min": slot.grade_min, "max": slot.grade_max}

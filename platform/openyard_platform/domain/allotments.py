@@ -78,3 +78,21 @@ def kept_from(
     own = kept_for(allotments, audiences, at)
     others = [one for one in allotments if one is not own and one.is_kept(at) and one.left]
     return sorted(others, key=lambda one: one.releases_at)
+
+
+def at_once(
+    allotments: Sequence[Allotment],
+    free: int,
+    waits: int,
+    audiences: Collection[str],
+    at: dt.datetime,
+) -> int:
+    """How many seats a newcomer would be given, where ``waits`` parties wait already.
+
+    Newcomers queue behind; but seats kept for them they have before those who may not use them.
+    The SQL function ``seats_at_once`` says the same for searches.
+    """
+    found = share(allotments, free, audiences, at)
+    if waits == 0:
+        return found.seats
+    return found.of_own if found.own is not None and found.own.waiting == 0 else 0

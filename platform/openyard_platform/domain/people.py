@@ -25,6 +25,10 @@ _AUDIENCES: dict[Role, tuple[str, ...]] = {
 }
 
 
+# Who looks at slots and has not said who they are, or books nothing: a family of the city.
+ANYBODY = _AUDIENCES[Role.FAMILY]
+
+
 class Actor(Struct, frozen=True, kw_only=True):
     """A logged-in account. ``holder_id``: whose its reservations are (family, school, itself)."""
 

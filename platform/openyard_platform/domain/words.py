@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from openyard_platform.domain import age_words
+
 PRODUCT = "联育"
 
 DISTRICTS = {
@@ -261,9 +263,9 @@ def sentence(refusal: Mapping[str, Any]) -> str:
         return f"暂时不能预约（{code or '原因不明'}）。请稍后再试，或联系场馆。"
     words = {name: text for name, value in refusal.items() if (text := _word(name, value))}
     if code == "age_out_of_range":
-        words["ages"] = _range(refusal.get("min"), refusal.get("max"), "岁")
+        words["ages"] = age_words.ages(refusal.get("min"), refusal.get("max"))
     if code == "grade_out_of_range":
-        words["grades"] = _range(refusal.get("min"), refusal.get("max"), "年级")
+        words["grades"] = age_words.grades(refusal.get("min"), refusal.get("max"))
     if code == "quota_reached" and refusal.get("period") == "slot":
         code = "school_cap_reached"
     full, short = _SENTENCES[code]
@@ -339,13 +341,3 @@ def _word(name: str, value: Any) -> str:
     if name == "period":
         return _PERIODS.get(value, str(value))
     return str(value)
-
-
-def _range(low: int | None, high: int | None, unit: str) -> str:
-    if low is None and high is None:
-        return ""
-    if high is None:
-        return f"{low} {unit}以上"
-    if low is None:
-        return f"{high} {unit}以下"
-    return f"{low}–{high} {unit}"

@@ -40,12 +40,13 @@ class Reservation(Struct, frozen=True, kw_only=True):
     offer_expires_at: dt.datetime | None
     skips: list[dict[str, Any]]
     party_nos: list[int]
+    audiences: list[str]
 
 
 _COLUMNS = """r.id, r.status, r.position, r.seats, r.held, r.adults, r.refusals, r.needs_reconfirm,
     r.cancelled_by, r.reason, r.note, r.created_at, r.updated_at, r.slot_id, s.title, s.kind,
     s.starts_at, s.ends_at, s.cancel_until_hours, o.key AS venue_key, o.name AS venue_name,
-    o.address, p.name AS space, r.offer_expires_at, r.skips, r.party_nos,
+    o.address, p.name AS space, r.offer_expires_at, r.skips, r.party_nos, r.audiences,
     CASE WHEN r.status = 'waitlisted' THEN (
         SELECT count(*) FROM reservation w WHERE w.slot_id = r.slot_id
         AND w.status = 'waitlisted' AND w.position <= r.position) END AS waitlist_place"""

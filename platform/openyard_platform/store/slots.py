@@ -1,4 +1,4 @@
-"""Slots as the public reads them: search in order of time, one slot, and its seats now."""
+"""Slots as the public reads them: search in order of time, one slot, similar ones."""
 
 import base64
 import binascii
@@ -10,8 +10,10 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from openyard_platform.domain.allotments import Allotment
 from openyard_platform.domain.errors import Invalid
-from openyard_platform.store import engine
+from openyard_platform.domain.people import ANYBODY
+from openyard_platform.store import allotments, engine
 
 _EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _CURSOR = struct.Struct(">q16s")
@@ -28,17 +30,6 @@ class Venue(Struct, frozen=True, kw_only=True):
 
 class VenueInFull(Venue, frozen=True, kw_only=True):
     description: str
-
-
-class Seats(Struct, frozen=True, kw_only=True):
-    """How full a slot is, at one revision of it."""
-
-    slot_id: UUID
-    revision: int
-    status: str
-    capacity: int
-    taken: int
-    waiting: int
 
 
 class Slot(Struct, frozen=True, kw_only=True):
@@ -69,10 +60,29 @@ class Slot(Struct, frozen=True, kw_only=True):
     cancel_until_hours: int | None
     reason: str | None
     revision: int
+    claim: str
+    notice_hours: int | None
+    age_min: int | None
+    age_max: int | None
+    grade_min: int | None
+    grade_max: int | None
+    allotments: list[Allotment]
+
+    @property
+    def closing(self) -> dt.datetime | None:
+        """From when on no seats are given out, where that is before the start."""
+        ends = [self.closes_at] if self.closes_at is not None else []
+        if self.notice_hours:
+            ends.append(self.starts_at - dt.timedelta(hours=self.notice_hours))
+        return min(ends, default=None)
 
 
 class Search(Struct, frozen=True, kw_only=True):
-    """What somebody looks for. ``seats``: a party of so many could be seated at once."""
+    """What somebody looks for. ``seats``: a party of so many could be seated at once.
+
+    ``eyes``: the audiences such a party belongs to; ``at``: when (None: ``since``). Seats that are
+    kept for others then are not counted.
+    """
 
     since: dt.datetime
     until: dt.datetime | None = None
@@ -83,6 +93,8 @@ class Search(Struct, frozen=True, kw_only=True):
     venue: str | None = None
     words: tuple[str, ...] = ()
     seats: int | None = None
+    eyes: tuple[str, ...] = ANYBODY
+    at: dt.datetime | None = None
 
 
 class Page(Struct, frozen=True, kw_only=True):
@@ -90,23 +102,22 @@ class Page(Struct, frozen=True, kw_only=True):
     next_cursor: str | None
 
 
-_SELECT = """
+_SELECT = f"""
 SELECT s.id, s.kind, s.title, s.description, s.programme, s.series, s.status, s.starts_at,
        s.ends_at, s.capacity, s.taken, s.waiting, s.exclusive, s.audiences, s.party_min,
        s.party_max, s.chaperones_per, s.adults_count, s.opens_at, s.closes_at,
-       s.cancel_until_hours, s.reason, s.revision,
+       s.cancel_until_hours, s.reason, s.revision, s.claim, s.notice_hours, s.age_min,
+       s.age_max, s.grade_min, s.grade_max, {allotments.COLUMN},
        p.name AS space,
        o.key AS venue_key, o.name AS venue_name, o.district_key, o.category, o.address
 FROM slot s
 JOIN organisation o ON o.id = s.venue_id
 JOIN space p ON p.id = s.space_id
-"""
+"""  # noqa: S608 - made of constants
 
 # The order and the condition on status are those of the index slot_open_starts: a page costs
 # what it shows (and what it skips on the way), however many slots there are.
-_SEARCH = (
-    _SELECT
-    + """
+_SEARCH = f"""{_SELECT}
 WHERE s.status = 'open' AND s.starts_at >= $1
   AND ($2::timestamptz IS NULL OR s.starts_at < $2)
   AND ($3::text IS NULL OR o.district_key = $3)
@@ -115,8 +126,8 @@ WHERE s.status = 'open' AND s.starts_at >= $1
   AND ($6::text IS NULL OR s.kind = $6)
   AND ($7::text IS NULL OR o.key = $7)
   AND ($8::int IS NULL OR (
-        s.waiting = 0
-        AND CASE WHEN s.exclusive THEN s.taken = 0 ELSE s.capacity - s.taken >= $8 END
+        {allotments.AT_ONCE.format(audiences="$13::text[]", at="$14")}
+        >= CASE WHEN s.exclusive THEN s.capacity ELSE $8 END
         AND $8 <= s.capacity
         AND $8 >= coalesce(s.party_min, 1)
         AND (s.party_max IS NULL OR $8 <= s.party_max)))
@@ -127,7 +138,6 @@ WHERE s.status = 'open' AND s.starts_at >= $1
 ORDER BY s.starts_at, s.id
 LIMIT $12
 """
-)
 
 
 async def search(wanted: Search, *, cursor: str | None = None, limit: int = 20) -> Page:
@@ -150,6 +160,8 @@ async def search(wanted: Search, *, cursor: str | None = None, limit: int = 20) 
         [f"%{_literal(word)}%" for word in wanted.words],
         *after,
         limit + 1,
+        list(wanted.eyes),
+        wanted.at or wanted.since,
     )
     slots = [_slot(row) for row in rows[:limit]]
     more = len(rows) > limit
@@ -162,27 +174,40 @@ async def find(slot_id: UUID) -> Slot | None:
     return None if row is None else _slot(row)
 
 
-async def similar(
-    slot_id: UUID, seats: int, audiences: Sequence[str], now: dt.datetime, limit: int
+async def similar(  # noqa: PLR0913 - a party, and what it was refused
+    slot_id: UUID,
+    seats: int,
+    audiences: Sequence[str],
+    now: dt.datetime,
+    limit: int,
+    *,
+    unfit: bool = False,
 ) -> list[Slot]:
     """Others of its kind, two weeks around it, where such a party gets its seats now.
 
+    Only those that ask for no ages or grades, or for the same; ``unfit``: for none.
     The same venue first, then the same category, then the same district, then the nearest in time.
     """
-    rows = await engine.fetch(_SIMILAR, slot_id, seats, list(audiences), limit, now)
+    rows = await engine.fetch(_SIMILAR, slot_id, seats, list(audiences), limit, now, unfit)
     return [_slot(row) for row in rows]
 
 
 _SIMILAR = f"""{_SELECT}JOIN (
-    SELECT t.id, t.kind, t.starts_at, t.venue_id, v.category, v.district_key
+    SELECT t.id, t.kind, t.starts_at, t.venue_id, v.category, v.district_key,
+           (t.age_min, t.age_max, t.grade_min, t.grade_max) AS limits
     FROM slot t JOIN organisation v ON v.id = t.venue_id WHERE t.id = $1
 ) r ON r.id <> s.id AND r.kind = s.kind
-WHERE s.status = 'open' AND s.waiting = 0
+WHERE s.status = 'open'
   AND s.starts_at BETWEEN r.starts_at - interval '14 days' AND r.starts_at + interval '14 days'
   AND s.starts_at > $5
   AND (s.opens_at IS NULL OR s.opens_at <= $5) AND (s.closes_at IS NULL OR s.closes_at > $5)
+  AND (s.notice_hours IS NULL OR s.starts_at - make_interval(hours => s.notice_hours) > $5)
   AND (s.audiences IS NULL OR s.audiences && $3::text[])
-  AND CASE WHEN s.exclusive THEN s.taken = 0 ELSE s.capacity - s.taken >= $2 END
+  AND {allotments.AT_ONCE.format(audiences="$3::text[]", at="$5")}
+      >= CASE WHEN s.exclusive THEN s.capacity ELSE $2 END
+  AND (coalesce(s.age_min, s.age_max, s.grade_min, s.grade_max) IS NULL
+       OR NOT $6 AND (s.age_min, s.age_max, s.grade_min, s.grade_max)
+          IS NOT DISTINCT FROM r.limits)
   AND $2 BETWEEN coalesce(s.party_min, 1) AND coalesce(s.party_max, s.capacity)
   AND $2 <= s.capacity
 ORDER BY s.venue_id <> r.venue_id, o.category IS DISTINCT FROM r.category,
@@ -207,16 +232,6 @@ async def venue(key: str) -> VenueInFull | None:
         key,
     )
     return None if row is None else VenueInFull(**dict(row))
-
-
-async def seats(slot_ids: Sequence[UUID]) -> list[Seats]:
-    """How full each of these slots is; unknown ids are left out."""
-    rows = await engine.fetch(
-        "SELECT id AS slot_id, revision, status, capacity, taken, waiting FROM slot"
-        " WHERE id = ANY ($1::uuid[])",
-        list(slot_ids),
-    )
-    return [Seats(**dict(row)) for row in rows]
 
 
 async def due(now: dt.datetime, limit: int) -> list[tuple[UUID, str]]:
@@ -265,4 +280,5 @@ def _slot(row: Any) -> Slot:
         category=values.pop("category"),
         address=values.pop("address"),
     )
+    values["allotments"] = allotments.read(values["allotments"])
     return Slot(venue=venue, **values)

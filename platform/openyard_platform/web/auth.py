@@ -10,7 +10,7 @@ from litestar.connection import ASGIConnection
 from msgspec import Struct
 
 from openyard_platform.domain.errors import LogInNeeded, NotAllowed
-from openyard_platform.domain.people import Actor, Role
+from openyard_platform.domain.people import ANYBODY, Actor, Role
 from openyard_platform.web import origins
 from openyard_platform.web.lookup import Lookup
 
@@ -95,6 +95,12 @@ async def actor_of(connection: Connection) -> Actor | None:
         actor = await lookup.actor(digest_of(text))
     scope["actor"] = actor
     return actor
+
+
+async def eyes_of(connection: Connection) -> tuple[str, ...]:
+    """As which audiences somebody looks at slots; seats kept for others are not free for them."""
+    actor = await actor_of(connection)
+    return ANYBODY if actor is None else actor.audiences or ANYBODY
 
 
 def current(connection: Connection) -> Actor:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from uuid import UUID
@@ -20,9 +20,11 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 
 from openyard_events import bus, subjects
+from openyard_platform import clock
 from openyard_platform.domain.errors import NotFound, TooMany, Unavailable
-from openyard_platform.store import slots
-from openyard_platform.store.slots import Seats
+from openyard_platform.domain.people import ANYBODY
+from openyard_platform.store import seats as records
+from openyard_platform.store.seats import Seats
 
 PER_PROCESS = 2000
 PER_ADDRESS = 60  # a whole school may sit behind one address
@@ -32,6 +34,12 @@ PATIENCE = 10.0  # seconds a reader may keep us from writing before it is droppe
 LIFETIME = 1800.0  # then the browser connects anew, perhaps to another process
 RETRY_AFTER = 30
 
+_DATABASE_AWAY = (
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    OSError,
+)
 _OF_SLOTS = "openyard.slot."
 _SLOT_CLOSED = "openyard.slot.closed.v1"
 
@@ -50,7 +58,7 @@ class _Heard(Struct, frozen=True, kw_only=True):
 
 
 class Told(Struct, frozen=True, kw_only=True):
-    """The data of one event, as the page receives it."""
+    """The data of one event, as the page receives it. ``remaining``: free for who reads."""
 
     slot_id: UUID
     revision: int
@@ -92,6 +100,8 @@ class Hub:
         self._channels: dict[UUID, _Channel] = {}
         self._addresses: Counter[str] = Counter()
         self._closing = False
+        self._stale: set[UUID] = set()
+        self._reading: asyncio.Task[None] | None = None
 
     @property
     def readers(self) -> int:
@@ -136,7 +146,12 @@ class Hub:
 
     def _tell_fact(self, fact: _Heard) -> None:
         channel = self._channels.get(fact.slot_id)
-        if channel is None:
+        if channel is None or fact.slot_revision <= channel.latest.revision:
+            return
+        restated = fact.type.startswith(_OF_SLOTS) and fact.type != _SLOT_CLOSED
+        if channel.latest.allotments or restated:
+            # What is kept for whom stands in no fact.
+            self._read_again(fact.slot_id)
             return
         # Only a slot's own facts say whether it is still offered.
         status = channel.latest.status
@@ -153,12 +168,32 @@ class Hub:
             )
         )
 
+    def _read_again(self, slot_id: UUID) -> None:
+        """Read a slot's seats soon; however many facts come, a few times a second at most."""
+        self._stale.add(slot_id)
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._read_stale())
+
+    async def _read_stale(self) -> None:
+        while self._stale:
+            asked = list(self._stale)
+            self._stale.clear()
+            try:
+                found = await records.of_slots(asked)
+            except _DATABASE_AWAY as error:
+                # The sweep makes it good.
+                _log.warning("cannot read the seats of watched slots: %s", error)
+                return
+            for seats in found:
+                self.tell(seats)
+            await asyncio.sleep(GAP)
+
     async def sweep(self) -> None:
         """Read the seats of every watched slot again: core NATS may lose what it was told."""
         if not self._channels:
             await self._stop_listening()
             return
-        for seats in await slots.seats(list(self._channels)):
+        for seats in await records.of_slots(list(self._channels)):
             self.tell(seats)
 
     async def keep_sweeping(self) -> None:
@@ -166,18 +201,14 @@ class Hub:
             await asyncio.sleep(HEARTBEAT)
             try:
                 await self.sweep()
-            except (
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-                asyncpg.InternalClientError,
-                nats.errors.Error,
-                OSError,
-            ) as error:
+            except (*_DATABASE_AWAY, nats.errors.Error) as error:
                 _log.warning("cannot read the seats of watched slots: %s", error)
 
     def close(self) -> None:
         """Send every reader home: the server waits for open responses before it stops."""
         self._closing = True
+        if self._reading is not None:
+            self._reading.cancel()
         for channel in self._channels.values():
             for reader in channel.readers:
                 reader.leave()
@@ -207,23 +238,29 @@ class Hub:
 
 
 class Stream:
-    """The response: a snapshot, then updates until somebody leaves. An ASGI application."""
+    """The response: a snapshot, then updates until somebody leaves. An ASGI application.
 
-    def __init__(self, hub: Hub, slot_id: UUID, address: str) -> None:
+    ``eyes``: the audiences who reads belongs to; seats kept for others are not free for them.
+    """
+
+    def __init__(
+        self, hub: Hub, slot_id: UUID, address: str, eyes: Collection[str] = ANYBODY
+    ) -> None:
         self.hub = hub
         self.slot_id = slot_id
         self.address = address
+        self.eyes = eyes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope
-        known = await slots.seats([self.slot_id])
+        known = await records.of_slots([self.slot_id])
         if not known:
             raise NotFound("There is no such slot.")
         with self.hub.reading(known[0], self.address) as (channel, reader):
             with contextlib.suppress(nats.errors.Error):
                 await self.hub.listen()
             # What was told while the reader was not registered yet is in the second reading.
-            for seats in await slots.seats([self.slot_id]):
+            for seats in await records.of_slots([self.slot_id]):
                 self.hub.tell(seats)
             leaving = asyncio.create_task(_until_disconnected(receive, reader))
             try:
@@ -238,7 +275,7 @@ class Stream:
         loop = asyncio.get_running_loop()
         until = loop.time() + LIFETIME
         reader.changed.clear()
-        await _patiently(send, _body(_event("snapshot", channel.latest)))
+        await _patiently(send, _body(_event("snapshot", channel.latest, self.eyes)))
         sent = channel.latest.revision
         while not reader.gone and loop.time() < until:
             await asyncio.sleep(GAP)
@@ -251,7 +288,7 @@ class Stream:
             reader.changed.clear()
             if not reader.gone and channel.latest.revision > sent:
                 sent = channel.latest.revision
-                await _patiently(send, _body(_event("update", channel.latest)))
+                await _patiently(send, _body(_event("update", channel.latest, self.eyes)))
         await _patiently(send, {"type": "http.response.body", "body": b"", "more_body": False})
 
 
@@ -267,14 +304,14 @@ _START: dict[str, Any] = {
 }
 
 
-def _event(name: str, seats: Seats) -> bytes:
+def _event(name: str, seats: Seats, eyes: Collection[str]) -> bytes:
     told = Told(
         slot_id=seats.slot_id,
         revision=seats.revision,
         status=seats.status,
         capacity=seats.capacity,
         taken=seats.taken,
-        remaining=max(seats.capacity - seats.taken, 0),
+        remaining=seats.remaining(eyes, clock.now()),
         waiting=seats.waiting,
     )
     data = msgspec.json.encode(told)

@@ -27,15 +27,17 @@ from openyard_platform.store import reservations as records
 from openyard_platform.store import waiting
 from openyard_platform.store.waiting import Estimate
 from openyard_platform.web import auth
+from openyard_platform.web.slots import remaining
 
 PATH = "/api/v1/reservations"
 _PAGE = 50
 
+_ABOUT_WHO_COMES = frozenset({"age_out_of_range", "grade_out_of_range"})
 # With these, the same party may well be welcome elsewhere or at another time.
 _ABOUT_THE_SLOT = frozenset(
     {"slot_full", "insufficient_capacity", "booking_closed", "slot_started", "slot_cancelled"}
     | {"allotment_reserved", "venue_capacity_conflict", "quota_reached"}
-    | {"age_out_of_range", "grade_out_of_range"}
+    | _ABOUT_WHO_COMES
     | {"not_yet_open", "party_too_large", "party_too_small", "audience_not_allowed"}
 )
 _NO_DATABASE = (
@@ -320,8 +322,7 @@ async def ways_out_of(
     """Other slots for a reservation that was refused, also when that was known only later."""
     if row.status != "refused" or row.starts_at <= clock.now():
         return []
-    audiences = auth.current(request).audiences
-    return await ways_out(request, row.refusals, row.slot_id, row.seats, audiences)
+    return await ways_out(request, row.refusals, row.slot_id, row.seats, row.audiences)
 
 
 async def ways_out(
@@ -337,7 +338,8 @@ async def ways_out(
         return []
     known: Alternatives = request.app.state.alternatives
     try:
-        found = await known.of(slot_id, seats, audiences, clock.now())
+        now = clock.now()
+        found = await known.of(slot_id, seats, audiences, now, unfit=bool(codes & _ABOUT_WHO_COMES))
     except _NO_DATABASE:
         # The decision stands; what else there is can be looked up later.
         return []
@@ -347,7 +349,7 @@ async def ways_out(
             title=slot.title,
             starts_at=slot.starts_at.astimezone(clock.SHANGHAI),
             ends_at=slot.ends_at.astimezone(clock.SHANGHAI),
-            remaining=slot.capacity - slot.taken,
+            remaining=remaining(slot, now, audiences),
             venue=slot.venue.key,
             venue_name=slot.venue.name,
             space=slot.space,

@@ -1,6 +1,7 @@
 """HTTP for slots: public search, one slot, and its live seats."""
 
 import datetime as dt
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 from uuid import UUID
@@ -14,7 +15,8 @@ from msgspec import Meta, Struct, field
 
 from openyard_events.contracts import Audience, SlotKind
 from openyard_platform import clock
-from openyard_platform.domain import words
+from openyard_platform.domain import allotments, words
+from openyard_platform.domain.allotments import Allotment
 from openyard_platform.domain.errors import Invalid, NotAllowed, NotFound
 from openyard_platform.store import slots as records
 from openyard_platform.store.slots import Search, Slot
@@ -43,8 +45,30 @@ class PartyOut(Struct, frozen=True, kw_only=True):
     adults_count: bool
 
 
+class RangeOut(Struct, frozen=True, kw_only=True):
+    """Both ends included; null: open."""
+
+    min: int | None
+    max: int | None
+
+
+class AllotmentOut(Struct, frozen=True, kw_only=True):
+    """Seats that are kept for an audience until a time; ``left`` of them are not taken."""
+
+    audience: str
+    seats: int
+    left: int
+    releases_at: dt.datetime
+    per_school: int | None
+
+
 class SlotOut(Struct, frozen=True, kw_only=True):
-    """A slot for everybody to see. ``state``: what a newcomer would meet now."""
+    """A slot for everybody to see. ``state``: what who looks would meet now.
+
+    ``remaining``: seats that are free for who looks, by token or session; others look as families
+    do. ``allotments``: those still kept. ``closing``: from when on no seats are given out.
+    ``claim``: ``on_booking`` takes its space with the first reservation only.
+    """
 
     id: UUID
     venue: VenueOut
@@ -68,6 +92,12 @@ class SlotOut(Struct, frozen=True, kw_only=True):
     state: State
     reason: str | None
     revision: int
+    allotments: list[AllotmentOut]
+    ages: RangeOut | None
+    grades: RangeOut | None
+    notice_hours: int | None
+    closing: dt.datetime | None
+    claim: str
 
 
 class SlotPage(Struct, frozen=True, kw_only=True):
@@ -103,7 +133,7 @@ PARAMETERS = {
     "kind": "access, visit, activity, shift or outreach.",
     "venue": "The key of a venue.",
     "q": "Words that must all occur in title, programme, description, venue or space.",
-    "seats": "A party of so many could be seated at once.",
+    "seats": "A party of so many could be seated at once; seats kept for others are not counted.",
     "cursor": "``next_cursor`` of the page before.",
     "limit": "Slots a page, 1 to 100. Left out: 20.",
 }
@@ -132,13 +162,16 @@ async def search(request: Request[Any, Any, Any]) -> SlotPage:
     """Open slots in order of their start, from now on unless ``from`` says otherwise."""
     asked = read_search(request)
     now = clock.now()
-    page = await records.search(wanted(asked, now), cursor=asked.cursor, limit=asked.limit)
-    return SlotPage(items=[present(slot, now) for slot in page.slots], next_cursor=page.next_cursor)
+    eyes = await eyes_for(request, asked.audience)
+    page = await records.search(wanted(asked, now, eyes), cursor=asked.cursor, limit=asked.limit)
+    return SlotPage(
+        items=[present(slot, now, eyes) for slot in page.slots], next_cursor=page.next_cursor
+    )
 
 
 @get("/{slot_id:uuid}", operation_id="GetSlot")
-async def one(slot_id: FromPath[UUID]) -> SlotOut:
-    return present(await load(slot_id), clock.now())
+async def one(request: Request[Any, Any, Any], slot_id: FromPath[UUID]) -> SlotOut:
+    return present(await load(slot_id), clock.now(), await auth.eyes_of(request))
 
 
 @get("/{slot_id:uuid}/live", operation_id="WatchSlot", media_type="text/event-stream")
@@ -150,7 +183,7 @@ async def watch(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> ASG
     hub: live.Hub = request.app.state.live
     address = request.client.host if request.client else ""
     hub.check_room(address)
-    return live.Stream(hub, slot_id, address)
+    return live.Stream(hub, slot_id, address, await auth.eyes_of(request))
 
 
 async def load(slot_id: UUID) -> Slot:
@@ -182,7 +215,15 @@ def read_search(request: Request[Any, Any, Any]) -> SearchIn:
     return asked
 
 
-def wanted(asked: SearchIn, now: dt.datetime) -> Search:
+async def eyes_for(request: Request[Any, Any, Any], audience: str | None) -> tuple[str, ...]:
+    """Who is known looks as themselves; anybody else as whom they search for."""
+    eyes = await auth.eyes_of(request)
+    if not audience or audience in eyes or await auth.actor_of(request) is not None:
+        return eyes
+    return (audience,)
+
+
+def wanted(asked: SearchIn, now: dt.datetime, eyes: tuple[str, ...]) -> Search:
     since = now if asked.since is None else _instant(asked.since, "from")
     until = None if asked.until is None else _instant(asked.until, "to")
     if until is not None and until <= since:
@@ -197,20 +238,23 @@ def wanted(asked: SearchIn, now: dt.datetime) -> Search:
         venue=asked.venue,
         words=tuple(asked.q.split()[:_MAX_WORDS]),
         seats=asked.seats,
+        eyes=eyes,
+        at=now,
     )
 
 
-def state(slot: Slot, now: dt.datetime) -> State:
-    """What somebody who asks for a seat now would meet."""
+def state(slot: Slot, now: dt.datetime, eyes: Collection[str]) -> State:
+    """What somebody of these audiences who asks for a seat now would meet."""
     if slot.status != "open":
         return "withdrawn"
     if now >= slot.starts_at:
         return "started"
-    if slot.closes_at is not None and now >= slot.closes_at:
+    if slot.closing is not None and now >= slot.closing:
         return "closed"
     if slot.opens_at is not None and now < slot.opens_at:
         return "not_yet_open"
-    if slot.taken >= slot.capacity or slot.waiting > 0:
+    free = slot.capacity - slot.taken
+    if allotments.at_once(slot.allotments, free, slot.waiting, eyes, now) <= 0:
         return "full"
     return "open"
 
@@ -220,7 +264,13 @@ def cancel_until(slot: Slot) -> dt.datetime:
     return slot.starts_at - dt.timedelta(hours=slot.cancel_until_hours or 0)
 
 
-def present(slot: Slot, now: dt.datetime) -> SlotOut:
+def remaining(slot: Slot, now: dt.datetime, eyes: Collection[str]) -> int:
+    """Seats that are free for these audiences, whoever waits."""
+    return allotments.share(slot.allotments, slot.capacity - slot.taken, eyes, now).seats
+
+
+def present(slot: Slot, now: dt.datetime, eyes: Collection[str]) -> SlotOut:
+    """The slot as somebody of these audiences sees it."""
     venue = slot.venue
     return SlotOut(
         id=slot.id,
@@ -241,7 +291,7 @@ def present(slot: Slot, now: dt.datetime) -> SlotOut:
         starts_at=words.local(slot.starts_at),
         ends_at=words.local(slot.ends_at),
         capacity=slot.capacity,
-        remaining=max(slot.capacity - slot.taken, 0),
+        remaining=remaining(slot, now, eyes),
         waiting=slot.waiting,
         exclusive=slot.exclusive,
         audiences=slot.audiences,
@@ -254,10 +304,30 @@ def present(slot: Slot, now: dt.datetime) -> SlotOut:
         opens_at=None if slot.opens_at is None else words.local(slot.opens_at),
         closes_at=None if slot.closes_at is None else words.local(slot.closes_at),
         cancel_until=words.local(cancel_until(slot)),
-        state=state(slot, now),
+        state=state(slot, now, eyes),
         reason=slot.reason,
         revision=slot.revision,
+        allotments=[_allotment(one) for one in slot.allotments if one.is_kept(now)],
+        ages=_range(slot.age_min, slot.age_max),
+        grades=_range(slot.grade_min, slot.grade_max),
+        notice_hours=slot.notice_hours,
+        closing=None if slot.closing is None else words.local(slot.closing),
+        claim=slot.claim,
     )
+
+
+def _allotment(one: Allotment) -> AllotmentOut:
+    return AllotmentOut(
+        audience=one.audience,
+        seats=one.seats,
+        left=one.left,
+        releases_at=words.local(one.releases_at),
+        per_school=one.per_school,
+    )
+
+
+def _range(low: int | None, high: int | None) -> RangeOut | None:
+    return None if low is None and high is None else RangeOut(min=low, max=high)
 
 
 def _instant(text: str, name: str) -> dt.datetime:

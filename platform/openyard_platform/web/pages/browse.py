@@ -16,7 +16,7 @@ from openyard_platform.store import slots as records
 from openyard_platform.store.slots import Search, Slot
 from openyard_platform.web import auth
 from openyard_platform.web.pages import rendering
-from openyard_platform.web.slots import present
+from openyard_platform.web.slots import eyes_for, present
 
 _ON_FRONT = 12
 _ON_PAGE = 24
@@ -76,15 +76,15 @@ async def home(request: Request[Any, Any, Any]) -> Response[str]:
     actor = await auth.actor_of(request)
     usual = _USUAL.get(actor.role, "") if actor else "family"
     filters = read(request, day="weekend", audience=usual)
-    wanted = search_of(filters, now)
-    found = await records.search(wanted, limit=_ON_FRONT)
+    eyes = await eyes_for(request, filters.audience)
+    found = await records.search(search_of(filters, now, eyes), limit=_ON_FRONT)
     return await rendering.page(
         request,
         "home.html",
         {
             "filters": filters,
             "days": days(now),
-            "groups": by_day(found.slots, now),
+            "groups": by_day(found.slots, now, eyes),
             "more": found.next_cursor,
             "list_path": "/",
         },
@@ -97,10 +97,12 @@ async def index(request: Request[Any, Any, Any]) -> Response[str]:
     now = clock.now()
     filters = read(request)
     cursor = request.query_params.get("cursor") or None
+    eyes = await eyes_for(request, filters.audience)
+    wanted = search_of(filters, now, eyes)
     try:
-        found = await records.search(search_of(filters, now), cursor=cursor, limit=_ON_PAGE)
+        found = await records.search(wanted, cursor=cursor, limit=_ON_PAGE)
     except Invalid:
-        found = await records.search(search_of(filters, now), limit=_ON_PAGE)
+        found = await records.search(wanted, limit=_ON_PAGE)
         cursor = None
     return await rendering.page(
         request,
@@ -108,7 +110,7 @@ async def index(request: Request[Any, Any, Any]) -> Response[str]:
         {
             "filters": filters,
             "days": days(now),
-            "groups": by_day(found.slots, now),
+            "groups": by_day(found.slots, now, eyes),
             "more": found.next_cursor,
             "cursor": cursor,
             "venue": await _venue(request, filters.venue),
@@ -150,7 +152,7 @@ def read(request: Request[Any, Any, Any], *, day: str = "", audience: str = "") 
     )
 
 
-def search_of(filters: Filters, now: dt.datetime) -> Search:
+def search_of(filters: Filters, now: dt.datetime, eyes: tuple[str, ...]) -> Search:
     since, until = window(filters.day, now)
     return Search(
         since=since,
@@ -162,6 +164,8 @@ def search_of(filters: Filters, now: dt.datetime) -> Search:
         venue=filters.venue or None,
         words=tuple(filters.q.split()[:_MAX_WORDS]),
         seats=1 if filters.free else None,
+        eyes=eyes,
+        at=now,
     )
 
 
@@ -204,11 +208,13 @@ def days(now: dt.datetime) -> list[Day]:
     return strip
 
 
-def by_day(found: list[Slot], now: dt.datetime) -> list[tuple[str, list[Any]]]:
+def by_day(
+    found: list[Slot], now: dt.datetime, eyes: tuple[str, ...]
+) -> list[tuple[str, list[Any]]]:
     """The slots under their days, in order."""
     groups: dict[str, list[Any]] = {}
     for slot in found:
-        groups.setdefault(words.day(slot.starts_at), []).append(present(slot, now))
+        groups.setdefault(words.day(slot.starts_at), []).append(present(slot, now, eyes))
     return list(groups.items())
 
 

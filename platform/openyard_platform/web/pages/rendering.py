@@ -11,7 +11,7 @@ from litestar import MediaType, Request, Response
 from litestar.response import Redirect
 
 from openyard_platform import clock
-from openyard_platform.domain import waiting_words, words
+from openyard_platform.domain import age_words, slot_words, waiting_words, words
 from openyard_platform.web import auth
 
 WEB = Path(__file__).parents[1]
@@ -39,7 +39,13 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    jinja.globals |= {"words": words, "waiting_words": waiting_words, "static": static_url}
+    jinja.globals |= {
+        "words": words,
+        "age_words": age_words,
+        "slot_words": slot_words,
+        "waiting_words": waiting_words,
+        "static": static_url,
+    }
     jinja.filters |= {
         "when": words.when,
         "day": words.day,

@@ -10,7 +10,7 @@ from msgspec import Struct
 from openyard_platform import clock, ids
 from openyard_platform.actions import children, reservations
 from openyard_platform.actions.reservations import Queued, Wish
-from openyard_platform.domain import words
+from openyard_platform.domain import ages, slot_words, words
 from openyard_platform.domain.errors import Conflict, Invalid, Refused, Unavailable
 from openyard_platform.domain.people import Actor, Role
 from openyard_platform.store import reservations as records
@@ -29,17 +29,28 @@ _MOST_SEATS = 10_000
 _USUAL_FAMILY = 2  # one grown-up and one child
 
 
+class Choice(Struct, frozen=True, kw_only=True):
+    """A child or a study group. ``misfit``: why it cannot come to this slot; empty: it can."""
+
+    it: Any
+    misfit: str
+
+
 class Booking(Struct, frozen=True, kw_only=True):
     """What the form shows for this person on this slot.
 
-    ``adults``: whether to ask for them. ``single``: there is nothing to count.
+    ``adults``: whether to ask for them. ``single``: there is nothing to count. ``asks``: the slot
+    is made for some ages or grades; ``names_all``: each of those who come is to be chosen, so that
+    the seats are as many as the children.
     """
 
     adults: bool
     single: bool
+    asks: bool
+    names_all: bool
     values: dict[str, Any]
-    children: list[Any]
-    study_groups: list[Any]
+    children: list[Choice]
+    study_groups: list[Choice]
     key: str
 
 
@@ -53,7 +64,7 @@ async def reserve(slot_id: FromPath[UUID], request: Request[Any, Any, Any]) -> R
     """Ask for seats; a refusal comes back with the form as it was filled in."""
     slot = await load(slot_id)
     form = await forms.read(request)
-    wish = _wish(slot, form)
+    wish = _wish(auth.current(request), slot, form)
     if wish is None:
         return await _page(request, slot, form=form, status_code=422)
     try:
@@ -85,13 +96,17 @@ def _key(form: Form) -> str:
     return f"page-{given or ids.new()}"
 
 
-def _wish(slot: Slot, form: Form) -> Wish | None:
+def _wish(actor: Actor, slot: Slot, form: Form) -> Wish | None:
     """What the form asks for; None with ``form.errors`` where it cannot be understood."""
+    children = form.ids("children")
+    counted = actor.family_id is not None and ages.names_all(slot)
+    if counted and not children:
+        form.errors["children"] = "请选好来的孩子。"
     wish = Wish(
         slot_id=slot.id,
-        seats=form.number("seats", 1, _MOST_SEATS),
+        seats=len(children) or 1 if counted else form.number("seats", 1, _MOST_SEATS),
         adults=form.number("adults", 0, _MOST_SEATS, default=0),
-        children=form.ids("children") or None,
+        children=children or None,
         study_group=form.id("study_group"),
         waitlist=form.ticked("waitlist"),
         note=form.text("note")[:_LONGEST_NOTE] or None,
@@ -112,7 +127,8 @@ async def _page(  # noqa: PLR0913 - all that can stand on it
 ) -> Response[str]:
     now = clock.now()
     actor = await auth.actor_of(request)
-    shown = present(slot, now)
+    eyes = await auth.eyes_of(request)
+    shown = present(slot, now, eyes)
     own = None if actor is None else await records.live_on(actor.holder_id, slot.id)
     # A school may come with one class after another; anybody else comes once.
     done = own is not None and actor is not None and actor.role is not Role.SCHOOL
@@ -124,36 +140,55 @@ async def _page(  # noqa: PLR0913 - all that can stand on it
             "own": own,
             "obstacle": None if actor is None else _obstacle(actor, shown),
             "done": done,
-            "booking": await _booking(actor, shown, form) if actor and not done else None,
+            "booking": await _booking(actor, slot, shown, form) if actor and not done else None,
             "errors": {} if form is None else form.errors,
             "refusals": refusals or [],
             "ways": ways or [],
-            "others": await _others(slot),
+            "others": await _others(slot, eyes),
         },
         status_code=status_code,
     )
 
 
-async def _booking(actor: Actor, slot: SlotOut, form: Form | None) -> Booking | None:
-    if _obstacle(actor, slot):
+async def _booking(actor: Actor, slot: Slot, shown: SlotOut, form: Form | None) -> Booking | None:
+    if _obstacle(actor, shown):
         return None
+    names_all = actor.family_id is not None and ages.names_all(slot)
     asks_adults = (
         actor.role is Role.SCHOOL
-        or slot.party.chaperones_per is not None
-        or slot.party.adults_count
+        or names_all
+        or slot.chaperones_per is not None
+        or slot.adults_count
     )
+    children = await _children(actor, slot)
     return Booking(
         adults=asks_adults and slot.kind != "shift",
-        single=slot.kind == "shift" or slot.party.max == 1,
-        values=_usual(actor, slot) if form is None else _as_typed(form),
-        children=await children.read(actor, clock.now()) if actor.family_id else [],
-        study_groups=(
-            await study_groups.of_school(actor.organisation_id)
-            if actor.role is Role.SCHOOL and actor.organisation_id
-            else []
-        ),
+        single=slot.kind == "shift" or slot.party_max == 1,
+        asks=ages.asks(slot),
+        names_all=names_all,
+        values=_usual(actor, shown, children) if form is None else _as_typed(form),
+        children=children,
+        study_groups=await _study_groups(actor, slot),
         key=str(ids.new()),
     )
+
+
+async def _children(actor: Actor, slot: Slot) -> list[Choice]:
+    if not actor.family_id:
+        return []
+    return [
+        Choice(it=child, misfit=slot_words.misfit(ages.of_children(slot, (child["birth_year"],))))
+        for child in await children.read(actor, clock.now())
+    ]
+
+
+async def _study_groups(actor: Actor, slot: Slot) -> list[Choice]:
+    if actor.role is not Role.SCHOOL or actor.organisation_id is None:
+        return []
+    return [
+        Choice(it=group, misfit=slot_words.misfit(ages.of_group(slot, group.grade)))
+        for group in await study_groups.of_school(actor.organisation_id)
+    ]
 
 
 def _obstacle(actor: Actor, slot: SlotOut) -> str | None:
@@ -162,22 +197,25 @@ def _obstacle(actor: Actor, slot: SlotOut) -> str | None:
     if allowed is not None and not set(actor.audiences) & set(allowed):
         return words.sentence({"code": "audience_not_allowed", "audiences": allowed})
     if slot.state == "closed":
-        return words.sentence({"code": "booking_closed", "closes_at": slot.closes_at})
+        return words.sentence({"code": "booking_closed", "closes_at": slot.closing})
     return {
         "withdrawn": words.sentence({"code": "slot_cancelled"}),
         "started": words.sentence({"code": "slot_started"}),
     }.get(slot.state)
 
 
-def _usual(actor: Actor, slot: SlotOut) -> dict[str, Any]:
+def _usual(actor: Actor, slot: SlotOut, children: list[Choice]) -> dict[str, Any]:
     usual = {Role.FAMILY: _USUAL_FAMILY, Role.SCHOOL: 40}.get(actor.role, 1)
     most = slot.party.max if slot.party.max is not None else slot.capacity
     seats = forms.clamp(usual, slot.party.min, most)
     per = slot.party.chaperones_per
+    fitting = [child.it["id"] for child in children if not child.misfit]
+    # Where it matters who comes, an only child is who comes.
+    asked = slot.ages is not None or slot.grades is not None
     return {
         "seats": seats,
         "adults": -(-seats // per) if per else 0,
-        "children": [],
+        "children": fitting if asked and len(fitting) == 1 else [],
         "study_group": None,
         "waitlist": True,
         "note": "",
@@ -195,9 +233,10 @@ def _as_typed(form: Form) -> dict[str, Any]:
     }
 
 
-async def _others(slot: Slot) -> list[SlotOut]:
-    """Others of the same venue and kind that still have seats."""
+async def _others(slot: Slot, eyes: tuple[str, ...]) -> list[SlotOut]:
+    """Others of the same venue and kind that still have seats for who looks."""
     now = clock.now()
-    wanted = Search(since=now, venue=slot.venue.key, kind=slot.kind, seats=slot.party_min or 1)
+    seats = slot.party_min or 1
+    wanted = Search(since=now, venue=slot.venue.key, kind=slot.kind, seats=seats, eyes=eyes)
     found = await catalogue.search(wanted, limit=_OTHERS + 1)
-    return [present(each, now) for each in found.slots if each.id != slot.id][:_OTHERS]
+    return [present(each, now, eyes) for each in found.slots if each.id != slot.id][:_OTHERS]

@@ -41,15 +41,18 @@ if (form) {
   const group = form.querySelector("[data-group]");
   const submit = form.querySelector("[data-submit]");
 
+  // Where each child is chosen, there is no number to type.
+  const party = () =>
+    seats ? Number(seats.value) : form.querySelectorAll("[name=children]:checked").length;
   const needAdults = () => {
     const per = Number(adults?.dataset.per);
-    if (per) adults.value = Math.max(Number(adults.value), Math.ceil(Number(seats.value) / per));
+    if (per) adults.value = Math.max(Number(adults.value), Math.ceil(party() / per));
   };
-  seats.addEventListener("input", needAdults);
+  seats?.addEventListener("input", needAdults);
   form.addEventListener("change", (event) => {
     if (event.target.name === "children") {
       const ticked = form.querySelectorAll("[name=children]:checked").length;
-      seats.value = Math.max(Number(seats.value), ticked);
+      if (seats) seats.value = Math.max(Number(seats.value), ticked);
       needAdults();
     }
     if (event.target === group && group.value) {
