@@ -1,5 +1,6 @@
 """What a web process remembers of what it asked, while nobody decides."""
 
+import asyncio
 import uuid
 
 import pytest
@@ -9,7 +10,9 @@ from openyard_events import bus, commands, subjects
 from openyard_events.commands import Outcome, Replies, Reserve
 from openyard_events.gathering import Gatherer
 from openyard_platform.actions.reservations import Desk
+from openyard_platform.domain.errors import NotFound
 from openyard_platform.settings import Settings
+from openyard_platform.store import reservations as records
 
 
 @pytest.fixture
@@ -83,3 +86,27 @@ async def test_once_it_is_decided_the_database_knows_the_key(desk, nc):
     desk.settings = replace(desk.settings, decision_wait=0.05)
     again = replace(first, id=uuid.uuid4())
     assert await desk.ask_once(0, again) == (again.id, None)
+
+
+async def test_slots_asked_for_together_are_looked_up_by_one_query(desk, monkeypatch):
+    queries = []
+
+    async def venues(slot_ids):
+        queries.append(slot_ids)
+        return dict.fromkeys(slot_ids, "library")
+
+    known = [uuid.uuid4() for _ in range(100)]
+    monkeypatch.setattr(records, "venue_of_slots", venues)
+    desk = Desk(desk.settings, desk.gatherer)
+    assert await asyncio.gather(*map(desk.partition_of, known)) == [0] * 100
+    assert await asyncio.gather(*map(desk.partition_of, known)) == [0] * 100
+    assert len(queries) == 1
+
+
+async def test_a_slot_that_does_not_exist_is_not_found(desk, monkeypatch):
+    async def nothing(_):
+        return {}
+
+    monkeypatch.setattr(records, "venue_of_slots", nothing)
+    with pytest.raises(NotFound):
+        await Desk(desk.settings, desk.gatherer).partition_of(uuid.uuid4())

@@ -30,6 +30,7 @@ from openyard_platform.domain.people import Actor
 from openyard_platform.domain.requests import KEY_REUSED
 from openyard_platform.settings import Settings
 from openyard_platform.store import reservations as records
+from openyard_platform.together import Together
 
 _SLOTS_KEPT = 65_536
 _UNDECIDED_KEPT = 65_536
@@ -75,6 +76,7 @@ class Desk:
         self.settings = settings
         self.gatherer = gatherer
         self._partitions: OrderedDict[UUID, int] = OrderedDict()
+        self._venues = Together(records.venue_of_slots)
         self._undecided: OrderedDict[tuple[UUID, str, bytes], UUID] = OrderedDict()
 
     async def partition_of(self, slot_id: UUID) -> int:
@@ -86,14 +88,17 @@ class Desk:
         known = self._partitions.get(slot_id)
         if known is not None:
             return known
-        venues = await records.venue_of_slots([slot_id])
-        if slot_id not in venues:
+        venue = await self._venues.get(slot_id)
+        if venue is None:
             raise NotFound("There is no such slot.")
-        partition = subjects.partition_of(venues[slot_id], self.settings.partitions)
+        partition = subjects.partition_of(venue, self.settings.partitions)
         self._partitions[slot_id] = partition
         if len(self._partitions) > _SLOTS_KEPT:
             self._partitions.popitem(last=False)
         return partition
+
+    async def close(self) -> None:
+        await self._venues.close()
 
     async def ask_once(self, partition: int, command: Reserve) -> tuple[UUID, Outcome | None]:
         """As ``ask``; also the id that was asked under, which is the first one of its key."""

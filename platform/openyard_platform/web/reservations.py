@@ -248,6 +248,7 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
     try:
         yield
     finally:
+        await app.state.desk.close()
         await gatherer.stop()
 
 
