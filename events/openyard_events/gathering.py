@@ -14,10 +14,16 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from openyard_events import commands, subjects
-from openyard_events.commands import AnyCommand, CommandBatch, Outcome
+from openyard_events.commands import AnyCommand, CommandBatch, Outcome, Replies
 
 _log = logging.getLogger(__name__)
 
+# While decisions take long anyway, a command waits for others a small part of that time: fewer and
+# larger messages are what makes them come sooner. When nothing is going on it is the tick alone.
+_PART_OF_LATENCY = 8
+LONGEST_TICK = 0.02
+# So many are worth a message of their own: they wait for no others.
+_ENOUGH = 64
 # Two messages on their way keep the stream busy while the next one fills.
 _UNDERWAY = 2
 _ACK_TIMEOUT = 2.0
@@ -48,7 +54,7 @@ class Gatherer:
     """Gathers the commands of one process, publishes them, and hands the answers back.
 
     ``instance``: a token of this process alone; the answers come to ``reply.<instance>``.
-    ``tick``: seconds a first command waits for others.
+    ``tick``: seconds a first command waits for others at least; longer while decisions take long.
     """
 
     def __init__(
@@ -62,15 +68,16 @@ class Gatherer:
     ) -> None:
         self._nc = nc
         self._js = js
-        self._instance = instance
+        self.instance = instance
         self._tick = tick
+        self._latency = 0.0  # seconds from a command to its decision, of late
         self._lines = [_Line() for _ in range(partitions)]
         self._waiting: dict[UUID, _Waiting] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        await self._nc.subscribe(subjects.reply(self._instance), cb=self._answered)
+        await self._nc.subscribe(subjects.reply(self.instance), cb=self._answered)
         self._sweep()
 
     async def stop(self) -> None:
@@ -106,10 +113,10 @@ class Gatherer:
         waiting.sent += 1
         line = self._lines[partition]
         line.gathered.append(command)
-        if len(line.gathered) >= commands.MAX_COMMANDS:
+        if len(line.gathered) >= _ENOUGH:
             self._flush(partition)
-        elif line.timer is None and line.underway < _UNDERWAY:
-            line.timer = loop.call_later(self._tick, self._flush, partition)
+        elif line.timer is None and not line.due:
+            line.timer = loop.call_later(self.tick, self._flush, partition)
         return waiting.future
 
     def queue_ahead(self, command_id: UUID) -> int:
@@ -121,6 +128,11 @@ class Gatherer:
         last = waiting.sequence if waiting.sequence is not None else line.accepted + 1
         messages = max(0, last - line.decided - 1)
         return round(messages * line.per_message)
+
+    @property
+    def tick(self) -> float:
+        """How long a first command waits for others just now, in seconds."""
+        return min(LONGEST_TICK, max(self._tick, self._latency / _PART_OF_LATENCY))
 
     @property
     def undecided(self) -> int:
@@ -140,19 +152,21 @@ class Gatherer:
         if line.timer is not None:
             line.timer.cancel()
             line.timer = None
+        line.due = True
         while line.gathered and line.underway < _UNDERWAY:
             message = self._next_message(line)
             line.underway += 1
             task = asyncio.get_running_loop().create_task(self._publish(partition, message))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        line.due = bool(line.gathered)
 
     def _next_message(self, line: "_Line") -> CommandBatch:
         taken = line.gathered[: commands.MAX_COMMANDS]
-        message = CommandBatch(reply_to=self._instance, commands=taken)
+        message = CommandBatch(reply_to=self.instance, commands=taken)
         while len(taken) > 1 and len(commands.encode(message)) > commands.MAX_BYTES:
             taken = taken[: len(taken) // 2]
-            message = CommandBatch(reply_to=self._instance, commands=taken)
+            message = CommandBatch(reply_to=self.instance, commands=taken)
         del line.gathered[: len(taken)]
         line.per_message += 0.2 * (len(taken) - line.per_message)
         return message
@@ -172,7 +186,7 @@ class Gatherer:
                     waiting.sequence = sequence
         finally:
             line.underway -= 1
-            if line.gathered:
+            if line.due:
                 self._flush(partition)
 
     async def _accepted(self, partition: int, data: bytes) -> int:
@@ -206,6 +220,7 @@ class Gatherer:
 
     async def _answered(self, message: Msg) -> None:
         replies = commands.decode_replies(message.data)
+        self._learn(replies)
         if replies.partition < len(self._lines):
             line = self._lines[replies.partition]
             line.decided = max(line.decided, replies.sequence)
@@ -215,6 +230,13 @@ class Gatherer:
                 with contextlib.suppress(asyncio.InvalidStateError):
                     waiting.future.set_result(outcome)
 
+    def _learn(self, replies: Replies) -> None:
+        """How long decisions take, from one of each message."""
+        first = self._waiting.get(replies.outcomes[0].id) if replies.outcomes else None
+        if first is not None:
+            latency = asyncio.get_running_loop().time() - first.since
+            self._latency += 0.2 * (latency - self._latency)
+
 
 class _Line:
     """What is gathered for one partition, and how far it is."""
@@ -222,6 +244,7 @@ class _Line:
     def __init__(self) -> None:
         self.gathered: list[AnyCommand] = []
         self.timer: asyncio.TimerHandle | None = None
+        self.due = False  # the tick is over; what is gathered leaves with the next free place
         self.underway = 0
         self.accepted = 0
         self.decided = 0

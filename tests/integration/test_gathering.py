@@ -214,3 +214,33 @@ async def test_an_answer_that_was_lost_is_forgotten_and_not_waited_for_for_ever(
         assert gatherer.undecided == 0
     finally:
         await gatherer.stop()
+
+
+async def answer(line, gatherer, after: float) -> None:
+    """Ask once more; the answer comes so many seconds later."""
+    one = command()
+    future = gatherer.submit(0, one)
+    await asyncio.sleep(after)
+    replies = Replies(partition=0, sequence=1, outcomes=[Outcome(id=one.id, status="refused")])
+    await line[0].publish(subjects.reply(gatherer.instance), commands.encode(replies))
+    await future
+
+
+async def test_while_decisions_take_long_commands_wait_longer_for_each_other(line, gatherer):
+    quiet = gatherer.tick
+    for _ in range(3):
+        await answer(line, gatherer, after=0.1)
+    # An eighth of what they took of late: at least half of 100 ms after three of them.
+    assert gatherer.tick > max(quiet, 0.05 / 8 * 0.9)
+    for _ in range(2):
+        await answer(line, gatherer, after=1.0)
+    assert gatherer.tick == gathering.LONGEST_TICK
+
+
+async def test_when_decisions_come_quickly_again_so_do_messages(line, gatherer):
+    quiet = gatherer.tick
+    await answer(line, gatherer, after=0.2)
+    assert gatherer.tick > quiet
+    for _ in range(40):
+        await answer(line, gatherer, after=0)
+    assert gatherer.tick == quiet
