@@ -23,6 +23,7 @@ from openyard_platform.store.partitions import Lease, LeaseLost, Position
 from openyard_workers.dead_letters import bury
 from openyard_workers.due import Clock
 from openyard_workers.outages import OUTAGE, pause
+from openyard_workers.pace import Pace
 
 _log = logging.getLogger(__name__)
 
@@ -30,6 +31,12 @@ _log = logging.getLogger(__name__)
 _BATCH = 512
 _MESSAGES = 64
 _PURGE_EVERY = 10.0  # seconds
+# Half of what the last transaction took, and no longer than this (seconds): while requests come
+# faster than that, fewer and larger transactions decide more of them. After a large one there is
+# nothing to be gained.
+_PAUSE_SHARE = 0.5
+_LONGEST_PAUSE = 0.02
+_LARGE = 48  # commands
 
 
 async def run(
@@ -81,6 +88,8 @@ class Decider:
         self._seconds = settings.lease_seconds
         self._grace = 0.0 if at_home else settings.lease_seconds
         self._purged_at = 0.0
+        self._pace = Pace(_PAUSE_SHARE, _LONGEST_PAUSE)
+        self._decided = 0  # commands of the last batch
 
     async def serve(self, stop: asyncio.Event) -> None:
         while not stop.is_set():
@@ -99,6 +108,7 @@ class Decider:
                 await pause(stop, 0.5)
 
     async def _hold(self, stop: asyncio.Event, lease: Lease, position: Position) -> None:
+        loop = asyncio.get_running_loop()
         stream = subjects.command_stream(self.partition)
         created = await bus.stream_created(self._js, stream)
         if position.stream_created not in {None, created}:
@@ -113,11 +123,15 @@ class Decider:
             position = msgspec.structs.replace(position, stream_created=created)
             while not stop.is_set():
                 self.decided = position.sequence
+                await asyncio.sleep(self._pace.left(loop.time()))
                 messages = await reader.take(_MESSAGES, self._seconds / 4)
                 if not messages:
                     await partitions.renew(lease)
                     continue
+                began = loop.time()
                 position = await self._decide(lease, position, messages)
+                if self._decided < _LARGE:
+                    self._pace.worked(began, loop.time())
                 await self._purge(position)
         except StreamReplaced as error:
             _log.warning("%s", error)
@@ -174,6 +188,7 @@ class Decider:
             for message, batch in gathered
             for command in batch.commands
         ]
+        self._decided = len(asked)
         after = _behind(position, gathered[-1][0])
         try:
             outcomes = await deciding.decide_batch(asked[position.index :], lease, position, after)
