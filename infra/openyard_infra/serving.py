@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 import os
+import resource
 import signal
 import socket
 import time
@@ -43,6 +44,7 @@ def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | Non
             application.state.live.close()
             await super().shutdown(sockets)
 
+    _allow_connections()
     server = Server(
         uvicorn.Config(
             application,
@@ -69,6 +71,15 @@ def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | Non
     return 0 if server.started else 1
 
 
+def _allow_connections() -> None:
+    """As many open connections as this machine lets us have.
+
+    Where nothing was set it is about a thousand, and eight in the morning brings more than that.
+    """
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 def listen(host: str, port: int) -> socket.socket:
     """A listening TCP socket.
 
@@ -80,7 +91,8 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind((host, port))
-        listening.listen(2048)
+        # Who comes while thousands are being accepted waits here; more than that the kernel drops.
+        listening.listen(4096)
     except OSError:
         listening.close()
         raise

@@ -1,4 +1,4 @@
-"""A closed-loop HTTP client in its own process: raw connections, one request at a time on each.
+"""An HTTP client in its own process, on raw connections: in a closed loop, or as the plan says.
 
 Reads a plan (JSON) from standard input, writes a summary (JSON) to standard output.
 """
@@ -6,19 +6,20 @@ Reads a plan (JSON) from standard input, writes a summary (JSON) to standard out
 import asyncio
 import sys
 import time
+from collections.abc import Mapping
 
 import msgspec
 import uvloop
 from msgspec import Struct, field
 
-_SEPARATOR = b"\r\n\r\n"
-_LENGTH = b"content-length: "
+from openyard_infra.bench.answers import Answer
 
 
 class Plan(Struct, frozen=True, kw_only=True):
     """``seconds``: no new request after them. Each of ``tokens`` is used for one request.
 
     ``slots``: asked for in turn. ``headers``: without tokens, a GET with these, over and over.
+    ``rate``: requests a second, whether or not answers come. ``at_once``: all of them at once.
     """
 
     host: str
@@ -29,17 +30,26 @@ class Plan(Struct, frozen=True, kw_only=True):
     tokens: list[str] = []
     slots: list[str] = []
     headers: dict[str, str] = {}
+    rate: float | None = None
+    at_once: bool = False
 
 
 class Summary(Struct, frozen=True, kw_only=True):
-    """``rate``: answers a second; ``statuses``: how often each HTTP status came."""
+    """``rate``: answers a second; ``statuses``: how often each HTTP status came.
+
+    ``followed``: looks at what was accepted and not yet decided. ``codes``: how often each coded
+    error came; those without a code stand under the empty one.
+    """
 
     count: int
     seconds: float
     rate: float
     p50_ms: float
     p99_ms: float
+    max_ms: float = 0.0
     statuses: dict[str, int] = field(default_factory=dict)
+    codes: dict[str, int] = field(default_factory=dict)
+    followed: int = 0
 
 
 class _Loop(asyncio.Protocol):
@@ -48,9 +58,7 @@ class _Loop(asyncio.Protocol):
     def __init__(self, run: "_Run") -> None:
         self._run = run
         self._transport: asyncio.Transport | None = None
-        self._buffer = b""
-        self._status = ""
-        self._missing = 0  # bytes of the body still to come
+        self._answer = Answer()
         self._sent_at = 0.0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -58,29 +66,10 @@ class _Loop(asyncio.Protocol):
         self._send()
 
     def data_received(self, data: bytes) -> None:
-        # The body is counted, not kept: half a megabyte of it must not cost the client's time.
-        if self._status:
-            self._missing -= len(data)
-        else:
-            self._begin(data)
-        if self._status and not self._missing:
-            self._run.answered(self._status, time.perf_counter() - self._sent_at)
-            self._buffer, self._status = b"", ""
+        if self._answer.feed(data):
+            self._run.answered(self._answer.status, time.perf_counter() - self._sent_at)
+            self._answer = Answer()
             self._send()
-
-    def _begin(self, data: bytes) -> None:
-        self._buffer = self._buffer + data if self._buffer else data
-        end = self._buffer.find(_SEPARATOR)
-        if end < 0:
-            return
-        head = self._buffer[:end].lower()
-        at = head.find(_LENGTH)
-        stop = head.find(b"\r\n", at)
-        length = int(head[at + len(_LENGTH) : stop if stop > 0 else end]) if at >= 0 else 0
-        self._status = self._buffer[9:12].decode()
-        # A 304 tells the length of what it does not send.
-        length = 0 if self._status == "304" else length
-        self._missing = end + len(_SEPARATOR) + length - len(self._buffer)
 
     def connection_lost(self, error: Exception | None) -> None:
         self._run.closed(error)
@@ -133,15 +122,40 @@ def _requests(plan: Plan) -> list[bytes]:
         lines = [f"GET {plan.path} HTTP/1.1", f"Host: {plan.host}:{plan.port}"]
         lines += [f"{name}: {value}" for name, value in plan.headers.items()]
         return [("\r\n".join(lines) + "\r\n\r\n").encode()]
-    made = []
-    for index, token in enumerate(plan.tokens):
-        body = b'{"slot_id":"%s","seats":1}' % plan.slots[index % len(plan.slots)].encode()
-        made.append(
-            b"POST %s HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n"
-            b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-            % (plan.path.encode(), plan.host.encode(), plan.port, token.encode(), len(body), body)
-        )
-    return made
+    slots = plan.slots
+    return [post(plan, token, slots[index % len(slots)]) for index, token in enumerate(plan.tokens)]
+
+
+def post(plan: Plan, token: str, slot: str) -> bytes:
+    """The request for one seat."""
+    body = b'{"slot_id":"%s","seats":1}' % slot.encode()
+    return (
+        b"POST %s HTTP/1.1\r\nHost: %s:%d\r\nAuthorization: Bearer %s\r\n"
+        b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
+        % (plan.path.encode(), plan.host.encode(), plan.port, token.encode(), len(body), body)
+    )
+
+
+def summary(
+    latencies: list[float],
+    seconds: float,
+    statuses: Mapping[str, int],
+    codes: Mapping[str, int] | None = None,
+    followed: int = 0,
+) -> Summary:
+    """``latencies`` in seconds; ``seconds``: until the last answer."""
+    ordered = sorted(latencies) or [0.0]
+    return Summary(
+        count=len(latencies),
+        seconds=seconds,
+        rate=len(latencies) / seconds,
+        p50_ms=ordered[len(ordered) // 2] * 1000,
+        p99_ms=ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1000,
+        max_ms=ordered[-1] * 1000,
+        statuses=dict(statuses),
+        codes=dict(codes or {}),
+        followed=followed,
+    )
 
 
 async def drive(plan: Plan) -> Summary:
@@ -153,17 +167,19 @@ async def drive(plan: Plan) -> Summary:
         await loop.create_connection(lambda: _Loop(run), plan.host, plan.port)
     await asyncio.wait_for(run.done, plan.seconds + 60)
     seconds = time.perf_counter() - started
-    ordered = sorted(run.latencies) or [0.0]
-    return Summary(
-        count=len(run.latencies),
-        seconds=seconds,
-        rate=len(run.latencies) / seconds,
-        p50_ms=ordered[len(ordered) // 2] * 1000,
-        p99_ms=ordered[min(len(ordered) - 1, len(ordered) * 99 // 100)] * 1000,
-        statuses=run.statuses,
-    )
+    return summary(run.latencies, seconds, run.statuses)
+
+
+def _main() -> None:
+    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
+    if plan.rate is None and not plan.at_once:
+        driving = drive(plan)
+    else:
+        from openyard_infra.bench import open_client  # noqa: PLC0415 - it needs this module
+
+        driving = open_client.drive(plan)
+    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(driving)))
 
 
 if __name__ == "__main__":
-    plan_given = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
-    sys.stdout.buffer.write(msgspec.json.encode(uvloop.run(drive(plan_given))))
+    _main()

@@ -11,6 +11,7 @@ from rich.table import Table
 _CHOICES = ["rush", "spread", "feed", "line"]
 _CONNECTIONS = {"feed": (16,), "line": (32,)}
 _MANY = (64, 256)
+_OPEN = (256,)  # with a rate: enough that hardly ever a request waits for a free one
 
 
 @click.command()
@@ -25,6 +26,16 @@ _MANY = (64, 256)
 @click.option("--parties", default=20_000, show_default=True, type=click.IntRange(100, 1_000_000))
 @click.option("--runs", default=5, show_default=True, type=click.IntRange(1, 50))
 @click.option("--seconds", default=6.0, show_default=True, type=click.FloatRange(0.5, 120))
+@click.option(
+    "--rate",
+    type=click.FloatRange(1, 100_000),
+    help="Requests a second, whether or not answers come, instead of a closed loop.",
+)
+@click.option(
+    "--burst",
+    type=click.IntRange(1, 10_000),
+    help="So many requests at once, each on its own connection; over when all are decided.",
+)
 @click.option("--workers", default=1, show_default=True, type=click.IntRange(1, 32))
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def bench(  # noqa: PLR0913 - each is an option of the command
@@ -33,6 +44,8 @@ def bench(  # noqa: PLR0913 - each is an option of the command
     parties: int,
     runs: int,
     seconds: float,
+    rate: float | None,
+    burst: int | None,
     workers: int,
     as_json: bool,  # noqa: FBT001 - click names it
 ) -> None:
@@ -44,18 +57,24 @@ def bench(  # noqa: PLR0913 - each is an option of the command
     ``bare`` decodes and answers; ``row_lock`` decides in the request under SELECT … FOR UPDATE;
     ``ours`` is the command path. All in one web process, with the same authentication and rules.
     A calendar of 1,000 events is measured beside a library's rendering and a static file.
+
+    With --rate a request's latency counts from when it was due; a 202 is followed to its decision.
     """
+    if (rate or burst) and (bench in _CONNECTIONS or (rate and burst)):
+        raise click.UsageError("Either --rate or --burst, and only for rush and spread.")
     from openyard_infra.bench import feed, line  # noqa: PLC0415 - heavy, and rarely wanted
     from openyard_infra.bench import run as running  # noqa: PLC0415
     from openyard_infra.bench.stack import BenchFailed  # noqa: PLC0415
 
     options = running.Options(
         bench=bench,
-        connections=list(connections or _CONNECTIONS.get(bench, _MANY)),
+        connections=[burst] if burst else list(connections or _usual(bench, rate)),
         parties=parties,
         runs=runs,
         seconds=seconds,
         workers=workers,
+        rate=rate,
+        burst=burst,
     )
     console = Console(stderr=True)
     measuring = {"feed": feed.run, "line": line.run}.get(bench, running.run)
@@ -71,13 +90,19 @@ def bench(  # noqa: PLR0913 - each is an option of the command
         Console().print({"feed": _feed_table, "line": _line_table}.get(bench, _table)(result))
 
 
+def _usual(bench: str, rate: float | None) -> tuple[int, ...]:
+    return _OPEN if rate else _CONNECTIONS.get(bench, _MANY)
+
+
 def _table(result: dict[str, Any]) -> Table:
     title = (
-        f"{result['bench']}, {result['connections']} connections, {result['slots']} slot(s) — "
+        f"{result['bench']}{_load(result)}, {result['connections']} connections, "
+        f"{result['slots']} slot(s) — "
         f"{result['machine']}"
     )
     table = Table(title=title)
-    for column in ("way", "rate /s", "p50 ms", "p99 ms", "drain s", "CPU µs per decision"):
+    columns = ("way", "rate /s", "p50 ms", "p99 ms", "max ms", "all after s", "drain s")
+    for column in (*columns, "CPU µs per decision"):
         table.add_column(column, justify="left" if column == "way" else "right")
     for way, one in result["runs"].items():
         cpu = ", ".join(f"{role} {us}" for role, us in one["cpu_us"].items() if us)
@@ -86,6 +111,8 @@ def _table(result: dict[str, Any]) -> Table:
             f"{one['rate']:.0f}",
             f"{one['p50_ms']:.1f}",
             f"{one['p99_ms']:.1f}",
+            f"{one['max_ms']:.0f}",
+            f"{one['seconds']:.1f}",
             f"{one['drain_s']:.1f}",
             cpu,
         )
@@ -94,6 +121,12 @@ def _table(result: dict[str, Any]) -> Table:
         f"ours / row lock {ratios['ours_to_row_lock']}, ours / bare {ratios['ours_to_bare']}"
     )
     return table
+
+
+def _load(result: dict[str, Any]) -> str:
+    if result["burst"]:
+        return f", {result['burst']} at once"
+    return f", {result['rate']:g} a second" if result["rate"] else ""
 
 
 def _feed_table(result: dict[str, Any]) -> Table:
