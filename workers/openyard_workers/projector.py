@@ -23,12 +23,17 @@ from openyard_workers.consumers.notifier import Notifier
 from openyard_workers.dead_letters import bury
 from openyard_workers.jobs import queue
 from openyard_workers.outages import OUTAGE, pause
+from openyard_workers.pace import Pace
 from openyard_workers.positions import stand
 
 _log = logging.getLogger(__name__)
 
 # So many facts share one transaction, and one rendering of the slot they speak of.
-_BATCH = 512
+_BATCH = 1024
+# Nobody waits for a calendar to be right within half a second, but the decisions wait for
+# the processor: a fifth of the time is worked, for larger batches, unless there is more to do.
+_PAUSE_SHARE = 4.0
+_LONGEST_PAUSE = 0.4
 _PATIENCE = 1.0  # seconds without facts after which the position is looked at again
 
 # What one fact's own contents can cause; it goes to the dead letters, its neighbours go on.
@@ -91,6 +96,7 @@ class Projection:
         self._nc = nc
         self._js: JetStreamContext = nc.jetstream(timeout=3)
         self._consumer = consumer
+        self._pace = Pace(_PAUSE_SHARE, _LONGEST_PAUSE)
 
     async def serve(self, stop: asyncio.Event) -> None:
         """Read on until ``stop``; whatever is lost on the way is waited for."""
@@ -108,6 +114,7 @@ class Projection:
                 await pause(stop, 2)
 
     async def _read(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
         position = await stand(self._js, subjects.FACT_STREAM, self._consumer.name)
         reader = OrderedReader(
             self._nc,
@@ -120,9 +127,13 @@ class Projection:
         try:
             await reader.start()
             while not stop.is_set():
+                await pause(stop, self._pace.left(loop.time()))
                 messages = await reader.take(_BATCH, _PATIENCE)
                 if messages:
+                    began = loop.time()
                     position = await self.digest(position, messages)
+                    if len(messages) < _BATCH:
+                        self._pace.worked(began, loop.time())
                 elif await readers.load(position.name) != position:
                     # Taken away to have everything projected anew, or moved by another process.
                     raise Overtaken(position.name)

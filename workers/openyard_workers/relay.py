@@ -14,13 +14,18 @@ from openyard_platform.settings import Settings
 from openyard_platform.store import engine, outbox
 from openyard_platform.store.outbox import Row
 from openyard_workers.outages import OUTAGE, pause
+from openyard_workers.pace import Pace
 
 _log = logging.getLogger(__name__)
 
-_BATCH = 100  # messages that share one fsync of the stream
+# Messages that share one fsync of the stream, and rows that are read and forgotten together.
+_BATCH = atomic.MAX_MESSAGES
 # The answer to a batch that a dying server took along never comes: then the batch goes again.
 _PATIENCE = 2.0  # seconds
-_ROWS = 5 * _BATCH
+# What is written while the relay rests a moment goes with the next batch. Seats on open pages are
+# told at most four times a second anyway.
+_PAUSE_SHARE = 2.0
+_LONGEST_PAUSE = 0.05
 # Polling is the truth, the bell only shortens the wait. Just after something happened it pays to
 # look again soon: a row is held back while any older transaction runs.
 _SOON = 0.02
@@ -50,18 +55,24 @@ class Relay:
         self._bell: Any = None
 
     async def serve(self, stop: asyncio.Event) -> None:
+        loop = asyncio.get_running_loop()
+        pace = Pace(_PAUSE_SHARE, _LONGEST_PAUSE)
         wait = _SOON
         try:
             while not stop.is_set():
                 try:
                     await self._hang_bell()
+                    await pause(stop, pace.left(loop.time()))
                     self._rung.clear()
+                    began = loop.time()
                     sent = await self.drain_some()
+                    if 0 < sent < _BATCH:
+                        pace.worked(began, loop.time())
                 except OUTAGE as error:
                     _log.warning("The relay waits: %r", error)
                     await pause(stop, _LATER)
                     continue
-                if sent < _ROWS:
+                if sent < _BATCH:
                     wait = _SOON if sent or await self._ring(stop, wait) else min(_LATER, 2 * wait)
         finally:
             if self._bell is not None:
@@ -73,12 +84,11 @@ class Relay:
         No lock is held while publishing. Whoever dies in between has published some twice; the
         stream drops what comes again within its window, and after that consumers do.
         """
-        rows = await outbox.unsent(_ROWS)
-        for start in range(0, len(rows), _BATCH):
-            batch = rows[start : start + _BATCH]
-            messages = [self._message(row) for row in batch]
+        rows = await outbox.unsent(_BATCH)
+        if rows:
+            messages = [self._message(row) for row in rows]
             await atomic.publish_batch(self._nc, subjects.FACT_STREAM, messages, timeout=_PATIENCE)
-            await outbox.forget([row.id for row in batch])
+            await outbox.forget([row.id for row in rows])
         return len(rows)
 
     def _message(self, row: Row) -> Message:
