@@ -133,3 +133,40 @@ def test_a_class_with_enough_adults_visits_and_one_without_is_told_how_many(stac
     wait_until(
         lambda: slot["title"] in httpx.get(teacher["feed_url"]).text, 20, "the visit in the feed"
     )
+
+
+def ask(stack: Stack, account: dict, slot: dict, **wish) -> httpx.Response:
+    return httpx.post(
+        f"{stack.url}/api/v1/reservations",
+        json={"slot_id": slot["id"], **wish},
+        headers={"Authorization": f"Bearer {account['token']}"},
+    )
+
+
+def refused(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 409, answer.text
+    return [refusal["code"] for refusal in answer.json()["refusals"]]
+
+
+def test_the_first_booking_of_an_evening_takes_the_hall_or_its_courts(stack: Stack):
+    (hall, *_), courts = slots(stack, q="整馆包场"), slots(stack, q="单片场地")
+    first, second, third = stack.accounts("family")[-3:]
+    (court, *others) = [one for one in courts if one["starts_at"] == hall["starts_at"]]
+
+    assert ask(stack, first, court, seats=2).status_code == 201
+    assert refused(ask(stack, second, hall, seats=30)) == ["venue_capacity_conflict"]
+    assert ask(stack, third, others[0], seats=4).status_code == 201
+
+
+def test_in_the_workshop_a_child_of_the_right_age_is_named(stack: Stack):
+    workshop = slots(stack, q="小小科学家")[0]
+    year = int(workshop["starts_at"][:4])
+    for family in reversed(stack.accounts("family")[-60:-3]):
+        authority = {"Authorization": f"Bearer {family['token']}"}
+        children = httpx.get(f"{stack.url}/api/v1/children", headers=authority).json()["items"]
+        fitting = [one["id"] for one in children if 6 <= year - one["birth_year"] <= 12]
+        if fitting:
+            break
+
+    assert "children_unnamed" in refused(ask(stack, family, workshop, seats=1))
+    assert ask(stack, family, workshop, seats=1, children=fitting[:1]).status_code == 201
