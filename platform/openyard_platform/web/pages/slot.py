@@ -8,7 +8,7 @@ from litestar.params import FromPath
 from msgspec import Struct
 
 from openyard_platform import clock, ids
-from openyard_platform.actions import children, reservations
+from openyard_platform.actions import children, delegations, parties, reservations
 from openyard_platform.actions.reservations import Queued, Wish
 from openyard_platform.domain import ages, slot_words, words
 from openyard_platform.domain.errors import Conflict, Invalid, Refused, Unavailable
@@ -17,6 +17,7 @@ from openyard_platform.store import reservations as records
 from openyard_platform.store import slots as catalogue
 from openyard_platform.store import study_groups
 from openyard_platform.store.slots import Search, Slot
+from openyard_platform.store.tables import StudyGroupRow
 from openyard_platform.web import auth, problems
 from openyard_platform.web.pages import forms, rendering
 from openyard_platform.web.pages.forms import Form
@@ -29,10 +30,18 @@ _MOST_SEATS = 10_000
 _USUAL_FAMILY = 2  # one grown-up and one child
 
 
-class Choice(Struct, frozen=True, kw_only=True):
-    """A child or a study group. ``misfit``: why it cannot come to this slot; empty: it can."""
+class Child(Struct, frozen=True, kw_only=True):
+    """One that this person may bring. ``misfit``: why it cannot come here; empty: it can."""
 
-    it: Any
+    id: UUID
+    name: str
+    misfit: str
+
+
+class Group(Struct, frozen=True, kw_only=True):
+    """A study group, with ``misfit`` as above."""
+
+    it: StudyGroupRow
     misfit: str
 
 
@@ -49,8 +58,8 @@ class Booking(Struct, frozen=True, kw_only=True):
     asks: bool
     names_all: bool
     values: dict[str, Any]
-    children: list[Choice]
-    study_groups: list[Choice]
+    children: list[Child]
+    study_groups: list[Group]
     key: str
 
 
@@ -99,7 +108,7 @@ def _key(form: Form) -> str:
 def _wish(actor: Actor, slot: Slot, form: Form) -> Wish | None:
     """What the form asks for; None with ``form.errors`` where it cannot be understood."""
     children = form.ids("children")
-    counted = actor.family_id is not None and ages.names_all(slot)
+    counted = _names_all(actor, slot)
     if counted and not children:
         form.errors["children"] = "请选好来的孩子。"
     wish = Wish(
@@ -132,15 +141,22 @@ async def _page(  # noqa: PLR0913 - all that can stand on it
     own = None if actor is None else await records.live_on(actor.holder_id, slot.id)
     # A school may come with one class after another; anybody else comes once.
     done = own is not None and actor is not None and actor.role is not Role.SCHOOL
+    known = [] if actor is None else await _children(actor, slot)
+    obstacle, booking = None, None
+    if actor is not None:
+        audiences = parties.audiences_of(actor, with_children=bool(known))
+        obstacle = _obstacle(audiences, shown)
+        if obstacle is None and not done:
+            booking = await _booking(actor, slot, shown, known, form)
     return await rendering.page(
         request,
         "slot.html",
         {
             "slot": shown,
             "own": own,
-            "obstacle": None if actor is None else _obstacle(actor, shown),
+            "obstacle": obstacle,
             "done": done,
-            "booking": await _booking(actor, slot, shown, form) if actor and not done else None,
+            "booking": booking,
             "errors": {} if form is None else form.errors,
             "refusals": refusals or [],
             "ways": ways or [],
@@ -150,51 +166,61 @@ async def _page(  # noqa: PLR0913 - all that can stand on it
     )
 
 
-async def _booking(actor: Actor, slot: Slot, shown: SlotOut, form: Form | None) -> Booking | None:
-    if _obstacle(actor, shown):
-        return None
-    names_all = actor.family_id is not None and ages.names_all(slot)
+def _names_all(actor: Actor, slot: Slot) -> bool:
+    """Whether each child is to be chosen; a school chooses its study group instead."""
+    return ages.names_all(slot) and actor.role is not Role.SCHOOL and slot.kind != "shift"
+
+
+async def _booking(
+    actor: Actor, slot: Slot, shown: SlotOut, known: list[Child], form: Form | None
+) -> Booking:
+    names_all = _names_all(actor, slot)
     asks_adults = (
         actor.role is Role.SCHOOL
         or names_all
         or slot.chaperones_per is not None
         or slot.adults_count
     )
-    children = await _children(actor, slot)
     return Booking(
         adults=asks_adults and slot.kind != "shift",
         single=slot.kind == "shift" or slot.party_max == 1,
         asks=ages.asks(slot),
         names_all=names_all,
-        values=_usual(actor, shown, children) if form is None else _as_typed(form),
-        children=children,
+        values=_usual(actor, shown, known) if form is None else _as_typed(form),
+        children=known,
         study_groups=await _study_groups(actor, slot),
         key=str(ids.new()),
     )
 
 
-async def _children(actor: Actor, slot: Slot) -> list[Choice]:
-    if not actor.family_id:
-        return []
+async def _children(actor: Actor, slot: Slot) -> list[Child]:
+    """One's own, and those that others let one bring."""
+    now = clock.now()
+    own = await children.read(actor, now) if actor.family_id else []
+    known = [(one["id"], one["display_name"], one["birth_year"]) for one in own]
+    known += [
+        (one.child_id, one.display_name, one.birth_year)
+        for one in await delegations.entrusted(actor, now)
+    ]
     return [
-        Choice(it=child, misfit=slot_words.misfit(ages.of_children(slot, (child["birth_year"],))))
-        for child in await children.read(actor, clock.now())
+        Child(id=child, name=name, misfit=slot_words.misfit(ages.of_children(slot, (born,))))
+        for child, name, born in known
     ]
 
 
-async def _study_groups(actor: Actor, slot: Slot) -> list[Choice]:
+async def _study_groups(actor: Actor, slot: Slot) -> list[Group]:
     if actor.role is not Role.SCHOOL or actor.organisation_id is None:
         return []
     return [
-        Choice(it=group, misfit=slot_words.misfit(ages.of_group(slot, group.grade)))
+        Group(it=group, misfit=slot_words.misfit(ages.of_group(slot, group.grade)))
         for group in await study_groups.of_school(actor.organisation_id)
     ]
 
 
-def _obstacle(actor: Actor, slot: SlotOut) -> str | None:
+def _obstacle(audiences: tuple[str, ...], slot: SlotOut) -> str | None:
     """What no filling in of the form can change."""
     allowed = ["volunteer"] if slot.kind == "shift" else slot.audiences
-    if allowed is not None and not set(actor.audiences) & set(allowed):
+    if allowed is not None and not set(audiences) & set(allowed):
         return words.sentence({"code": "audience_not_allowed", "audiences": allowed})
     if slot.state == "closed":
         return words.sentence({"code": "booking_closed", "closes_at": slot.closing})
@@ -204,12 +230,12 @@ def _obstacle(actor: Actor, slot: SlotOut) -> str | None:
     }.get(slot.state)
 
 
-def _usual(actor: Actor, slot: SlotOut, children: list[Choice]) -> dict[str, Any]:
+def _usual(actor: Actor, slot: SlotOut, known: list[Child]) -> dict[str, Any]:
     usual = {Role.FAMILY: _USUAL_FAMILY, Role.SCHOOL: 40}.get(actor.role, 1)
     most = slot.party.max if slot.party.max is not None else slot.capacity
     seats = forms.clamp(usual, slot.party.min, most)
     per = slot.party.chaperones_per
-    fitting = [child.it["id"] for child in children if not child.misfit]
+    fitting = [child.id for child in known if not child.misfit]
     # Where it matters who comes, an only child is who comes.
     asked = slot.ages is not None or slot.grades is not None
     return {
