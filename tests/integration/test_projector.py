@@ -99,6 +99,14 @@ async def test_an_open_slot_stands_in_its_venues_feed_with_the_seats_left(on_sta
     assert "TRANSP:TRANSPARENT" in text
 
 
+async def test_a_calendar_that_everybody_reads_counts_no_seats_that_are_kept(on_stage, feeds):
+    kept = [{"audience": "school", "seats": 30, "release_hours": 72}]
+    await on_stage.offer("a", capacity=40, allotments=kept)
+    await on_stage.project(feeds)
+    (body,) = await fragments(on_stage.venue_id)
+    assert "余位 10 / 40，另为学校保留 30" in body.replace(b"\r\n ", b"").decode()
+
+
 async def test_a_confirmed_reservation_stands_in_its_holders_feed_and_a_waiting_one_does_not(
     on_stage, feeds
 ):

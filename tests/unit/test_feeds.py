@@ -82,6 +82,8 @@ def test_a_slot_says_its_seats_and_whom_it_is_for():
     ("changes", "line"),
     [
         ({"waiting": 2, "taken": 40}, "余位 0 / 40，候补 2 组"),
+        ({"kept": {"school": 30}}, "余位 7 / 40，另为学校保留 30"),
+        ({"kept": {"school": 40}}, "余位 0 / 40，另为学校保留 40"),
         ({"exclusive": True, "taken": 40}, "整场预约，已约出"),
         ({"exclusive": True, "taken": 0}, "整场预约，可容纳 40 人"),
         ({"status": "withdrawn"}, "场馆已取消这一场。"),

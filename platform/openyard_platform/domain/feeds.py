@@ -35,7 +35,8 @@ class Place(Struct, frozen=True, kw_only=True):
 class SlotView(Struct, frozen=True, kw_only=True):
     """A slot as feeds need it. ``revision``: of the row it was read from.
 
-    ``space_ids``: its space and those that contain it.
+    ``space_ids``: its space and those that contain it. ``kept``: seats, by the audience that they
+    are kept for.
     """
 
     id: UUID
@@ -60,6 +61,7 @@ class SlotView(Struct, frozen=True, kw_only=True):
     venue_key: str
     district_key: str
     space_ids: list[UUID]
+    kept: dict[str, int] = {}
 
 
 class ReservationView(Struct, frozen=True, kw_only=True):
@@ -211,7 +213,10 @@ def _seats(slot: SlotView) -> str:
     if slot.exclusive:
         seats = "整场预约，已约出" if slot.taken else f"整场预约，可容纳 {slot.capacity} 人"
     else:
-        seats = f"余位 {slot.capacity - slot.taken} / {slot.capacity}"
+        free, kept = slot.capacity - slot.taken, sum(slot.kept.values())
+        seats = f"余位 {max(0, free - kept)} / {slot.capacity}"
+        for audience, count in slot.kept.items():
+            seats += f"，另为{words.AUDIENCES.get(audience, audience)}保留 {count}"
     return f"{seats}，候补 {slot.waiting} 组" if slot.waiting else seats
 
 

@@ -48,7 +48,11 @@ WITH RECURSIVE above AS (
 SELECT s.id, s.venue_id AS owner_id, s.status, s.kind, s.title, s.description, s.programme,
        s.starts_at, s.ends_at, s.capacity, s.taken, s.waiting, s.exclusive, s.audiences,
        s.reason, s.sequence, s.revision, s.updated_at, {_PLACE}, o.key AS venue_key, o.district_key,
-       ARRAY(SELECT a.id FROM above a WHERE a.slot_id = s.id) AS space_ids
+       ARRAY(SELECT a.id FROM above a WHERE a.slot_id = s.id) AS space_ids,
+       coalesce(CASE WHEN s.allotment_count > 0 THEN (
+           SELECT jsonb_object_agg(k.audience, k.seats - k.used) FROM slot_allotment k
+           WHERE k.slot_id = s.id AND NOT k.released AND k.used < k.seats) END,
+           jsonb_build_object()) AS kept
 FROM slot s
 JOIN organisation o ON o.id = s.venue_id
 JOIN space p ON p.id = s.space_id
