@@ -24,7 +24,7 @@ from openyard_platform.actions import deciding
 from openyard_platform.domain.state import Asked
 from openyard_platform.store import engine, partitions, readers
 from openyard_workers.jobs.worker import end
-from openyard_workers.projector import Consumer, Projection
+from openyard_workers.projection import Consumer, Projection
 
 
 class Stage:

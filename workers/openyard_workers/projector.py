@@ -1,18 +1,14 @@
-"""The projector: independent readers of FACT that keep calendars and notifications up to date."""
+"""The projector: readers of FACT that keep calendars and notifications up to date."""
 
 import asyncio
 import logging
 from collections.abc import Sequence
-from typing import Protocol
 
-import asyncpg
-import msgspec
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from openyard_events import bus, subjects
-from openyard_events.contracts import AnyFact
-from openyard_events.reader import Delivered, OrderedReader, StreamReplaced
+from openyard_events.reader import Delivered, StreamReplaced
 from openyard_platform import clock
 from openyard_platform.actions import feeds
 from openyard_platform.settings import Settings
@@ -20,45 +16,15 @@ from openyard_platform.store import engine, readers
 from openyard_platform.store.readers import Overtaken, Position
 from openyard_workers.consumers.feeds import Feeds
 from openyard_workers.consumers.notifier import Notifier
-from openyard_workers.dead_letters import bury
 from openyard_workers.jobs import queue
 from openyard_workers.outages import OUTAGE, pause
-from openyard_workers.pace import Pace
 from openyard_workers.positions import stand
+from openyard_workers.projection import MOST_AT_ONCE, Consumer, Projection, decoded, follow
 
 _log = logging.getLogger(__name__)
 
-# So many facts share one transaction, and one rendering of the slot they speak of.
-_BATCH = 1024
-# Nobody waits for a calendar to be right within half a second, but the decisions wait for
-# the processor: a fifth of the time is worked, for larger batches, unless there is more to do.
-_PAUSE_SHARE = 4.0
-_LONGEST_PAUSE = 0.4
-_PATIENCE = 1.0  # seconds without facts after which the position is looked at again
-
-# What one fact's own contents can cause; it goes to the dead letters, its neighbours go on.
-_ITS_OWN_FAULT = (
-    ValueError,  # msgspec's errors are ValueErrors, too
-    TypeError,
-    LookupError,
-    ArithmeticError,
-    asyncpg.DataError,
-    asyncpg.IntegrityConstraintViolationError,
-)
-
-_facts = msgspec.json.Decoder(AnyFact)
-
-
-class Consumer(Protocol):
-    """What is made of facts. ``name``: of its reader."""
-
-    name: str
-
-    async def apply(self, facts: Sequence[AnyFact]) -> None:
-        """Write what these facts lead to, inside the running transaction."""
-
-    async def settled(self) -> None:
-        """The transaction is committed: tell others. May be lost, so nothing may rest on it."""
+# Seconds for which each goes its own way before they are tried together again.
+_APART = 10.0
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -70,9 +36,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
     try:
         await bus.ensure_streams(nc.jetstream(), settings.partitions)
         await _catch_up(settings)
-        async with asyncio.TaskGroup() as group:
-            for consumer in consumers:
-                group.create_task(Projection(nc, consumer).serve(stop))
+        await Projector(nc, consumers).serve(stop)
     finally:
         await queue.close(valkey)
         await nc.close()
@@ -89,112 +53,98 @@ async def _catch_up(settings: Settings) -> None:
         _log.info("rendered %d events that no fact had brought", rendered)
 
 
-class Projection:
-    """One consumer and its own position: what holds up one does not hold up the other."""
+class _Differ(Exception):
+    """They stand too far from each other, or a fact is not for all of them to digest."""
 
-    def __init__(self, nc: Client, consumer: Consumer) -> None:
+
+class Projector:
+    """Consumers that read together while all goes well, and each on its own when it does not.
+
+    Together every fact is fetched and decoded once, and one transaction holds what all make of
+    it. Each keeps its own position, so that either way goes on where the other ended, and what
+    holds up one never holds up another for long.
+    """
+
+    def __init__(self, nc: Client, consumers: Sequence[Consumer], *, apart: float = _APART) -> None:
+        """``apart``: seconds for which each goes its own way after a difference."""
         self._nc = nc
         self._js: JetStreamContext = nc.jetstream(timeout=3)
-        self._consumer = consumer
-        self._pace = Pace(_PAUSE_SHARE, _LONGEST_PAUSE)
+        self._consumers = consumers
+        self._apart = apart
 
     async def serve(self, stop: asyncio.Event) -> None:
-        """Read on until ``stop``; whatever is lost on the way is waited for."""
+        """Project until ``stop``; whatever is lost on the way is waited for."""
         while not stop.is_set():
             try:
-                await self._read(stop)
+                await self._together(stop)
             except (Overtaken, StreamReplaced) as error:
-                _log.info("%s: starting over: %r", self._consumer.name, error)
+                _log.info("starting over: %r", error)
                 await pause(stop, 0.2)
             except OUTAGE as error:
-                _log.warning("%s waits: %r", self._consumer.name, error)
+                _log.warning("the projector waits: %r", error)
                 await pause(stop, 0.5)
-            except Exception:  # noqa: BLE001 - a defect in one must not stop the other
-                _log.exception("%s: a defect; trying again", self._consumer.name)
-                await pause(stop, 2)
+            except Exception as error:  # noqa: BLE001 - a defect in one must not stop the others
+                _log.warning("each reads on its own now: %r", error)
+                await self._each_alone(stop)
 
-    async def _read(self, stop: asyncio.Event) -> None:
-        loop = asyncio.get_running_loop()
-        position = await stand(self._js, subjects.FACT_STREAM, self._consumer.name)
-        reader = OrderedReader(
-            self._nc,
-            subjects.FACT_STREAM,
-            subjects.FACT_SUBJECTS,
-            position.sequence + 1,
-            batch=_BATCH,
-        )
-        _log.info("%s reads on from %d", self._consumer.name, position.sequence + 1)
-        try:
-            await reader.start()
-            while not stop.is_set():
-                await pause(stop, self._pace.left(loop.time()))
-                messages = await reader.take(_BATCH, _PATIENCE)
-                if messages:
-                    began = loop.time()
-                    position = await self.digest(position, messages)
-                    if len(messages) < _BATCH:
-                        self._pace.worked(began, loop.time())
-                elif await readers.load(position.name) != position:
+    async def _together(self, stop: asyncio.Event) -> None:
+        positions = [
+            await stand(self._js, subjects.FACT_STREAM, consumer.name)
+            for consumer in self._consumers
+        ]
+        sequences = [position.sequence for position in positions]
+        if max(sequences) - min(sequences) > MOST_AT_ONCE:
+            raise _Differ(f"They stand at {sequences}.")
+
+        async def digest(messages: list[Delivered]) -> None:
+            positions[:] = await self._digest(positions, messages)
+
+        async def check() -> None:
+            for position in positions:
+                if await readers.load(position.name) != position:
                     # Taken away to have everything projected anew, or moved by another process.
                     raise Overtaken(position.name)
-        finally:
-            await reader.stop()
 
-    async def digest(self, position: Position, messages: Sequence[Delivered]) -> Position:
-        """Apply these messages in one transaction, or singly when one of them is bad.
+        _log.info("all read on together from %d", min(sequences) + 1)
+        await follow(self._nc, min(sequences), stop, digest, check)
+
+    async def _digest(
+        self, positions: Sequence[Position], messages: Sequence[Delivered]
+    ) -> list[Position]:
+        """Apply these messages in one transaction; each consumer takes those behind its position.
 
         Raises:
-            Overtaken: another process has applied them.
+            _Differ: one of them is no fact, and goes to each one's dead letters.
+            Exception: whatever a consumer raised; nothing is written.
         """
-        try:
-            return await self._apply(position, messages)
-        except OUTAGE:
-            raise
-        except _ITS_OWN_FAULT as error:
-            _log.warning("%s: a batch fails, one by one now: %r", self._consumer.name, error)
-        for message in messages:
-            position = await self._digest_alone(position, message)
-        return position
-
-    async def _digest_alone(self, position: Position, message: Delivered) -> Position:
-        try:
-            return await self._apply(position, [message])
-        except OUTAGE:
-            raise
-        except _ITS_OWN_FAULT as error:
-            async with engine.transaction():
-                after = await readers.advance(position, message.sequence)
-                await self._bury(message, error)
-            return after
-
-    async def _apply(self, position: Position, messages: Sequence[Delivered]) -> Position:
-        facts, unreadable = _decode(messages)
+        facts, unreadable = decoded(messages)
+        if unreadable:
+            raise _Differ(f"{unreadable[0][0].sequence} is no fact.")
+        last = messages[-1].sequence
+        after = []
         async with engine.transaction():
-            # First of all: it keeps a second projector out until this one is done.
-            after = await readers.advance(position, messages[-1].sequence)
-            if facts:
-                await self._consumer.apply(facts)
-            # Last of all: whatever fails before must not leave a second dead letter.
-            for message, error in unreadable:
-                await self._bury(message, error)
-        await self._consumer.settled()
+            for consumer, position in zip(self._consumers, positions, strict=True):
+                mine = [
+                    fact
+                    for fact, message in zip(facts, messages, strict=True)
+                    if message.sequence > position.sequence
+                ]
+                # Before it is applied: it keeps a second projector out until this one is done.
+                after.append(await readers.advance(position, last) if mine else position)
+                if mine:
+                    await consumer.apply(mine)
+        for consumer in self._consumers:
+            await consumer.settled()
         return after
 
-    async def _bury(self, message: Delivered, error: Exception) -> None:
-        """Keep the fact aside, before its position is passed."""
-        reason = f"{subjects.FACT_STREAM} {message.sequence} {message.subject}: {error!r}"
-        _log.warning("%s: dead letter: %s", self._consumer.name, reason)
-        await bury(self._js, f"fact-{self._consumer.name}", message.data, reason)
-
-
-def _decode(
-    messages: Sequence[Delivered],
-) -> tuple[list[AnyFact], list[tuple[Delivered, Exception]]]:
-    facts: list[AnyFact] = []
-    unreadable: list[tuple[Delivered, Exception]] = []
-    for message in messages:
+    async def _each_alone(self, stop: asyncio.Event) -> None:
+        enough = asyncio.Event()
+        tasks = [
+            asyncio.create_task(Projection(self._nc, consumer).serve(enough))
+            for consumer in self._consumers
+        ]
         try:
-            facts.append(_facts.decode(message.data))
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            unreadable.append((message, error))
-    return facts, unreadable
+            await pause(stop, self._apart)
+        finally:
+            enough.set()
+            await asyncio.gather(*tasks, return_exceptions=True)
