@@ -1,6 +1,7 @@
 """One entry of a calendar, and the VEVENT it becomes."""
 
 import datetime as dt
+import functools
 from collections.abc import Iterable
 from zoneinfo import ZoneInfo
 
@@ -105,6 +106,7 @@ def utc(moment: dt.datetime) -> str:
     return f"{_aware(moment).astimezone(dt.UTC):%Y%m%dT%H%M%S}Z"
 
 
+@functools.lru_cache(maxsize=4096)  # all who are booked on a slot have its times
 def _local(moment: dt.datetime) -> str:
     return f"{_aware(moment).astimezone(ZONE):%Y%m%dT%H%M%S}"
 
