@@ -1,6 +1,7 @@
 """Ids: UUIDv7 for everything, and reservation ids that can be recognised before they are stored."""
 
-import hmac
+import functools
+import hashlib
 import os
 from uuid import UUID
 
@@ -44,5 +45,11 @@ def minted_partition(secret: str, account_id: UUID, reservation_id: UUID) -> int
 
 def _mac(secret: str, account_id: UUID, head: int) -> int:
     text = account_id.bytes + head.to_bytes(16, "big")
-    digest = hmac.digest(secret.encode(), text, "sha256")
-    return int.from_bytes(digest[:5], "big")
+    # BLAKE2 has a mode for this, and needs a fraction of the time of an HMAC.
+    digest = hashlib.blake2b(text, digest_size=_MAC_BITS // 8, key=_key(secret)).digest()
+    return int.from_bytes(digest, "big")
+
+
+@functools.lru_cache(maxsize=8)
+def _key(secret: str) -> bytes:
+    return hashlib.sha256(f"reservation ids:{secret}".encode()).digest()

@@ -142,6 +142,23 @@ async def test_a_large_body_is_refused_unread(client):
     assert answer.json()["code"] == "too_large"
 
 
+async def pieces(*sent: bytes) -> AsyncIterator[bytes]:
+    for piece in sent:
+        yield piece
+
+
+async def test_a_body_in_pieces_is_put_together(client):
+    answer = await client.post("/echo", content=pieces(b'{"se', b"", b'ats":', b" 2}"))
+    assert answer.status_code == 201
+    assert answer.json()["seats"] == 2
+
+
+async def test_a_body_that_does_not_say_how_large_it_is_ends_at_the_limit(client):
+    answer = await client.post("/echo", content=pieces(*[b" " * 65_536] * 5))
+    assert answer.status_code == 413
+    assert answer.json()["code"] == "too_large"
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status", "code"),
     [

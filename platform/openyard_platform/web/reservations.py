@@ -27,6 +27,7 @@ from openyard_platform.store import reservations as records
 from openyard_platform.store import waiting
 from openyard_platform.store.waiting import Estimate
 from openyard_platform.web import auth
+from openyard_platform.web.answers import Json
 from openyard_platform.web.slots import remaining
 
 PATH = "/api/v1/reservations"
@@ -170,7 +171,7 @@ async def reserve(
         return await _as_it_stands(request, answer, status=201)
     if answer.reservation_id != answer.id:
         return await _as_it_stands(request, Queued(id=answer.id, queue_ahead=0), status=201)
-    return Response(
+    return Json(
         Decided(
             id=answer.id,
             status=answer.status,
