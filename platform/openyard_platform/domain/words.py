@@ -293,6 +293,12 @@ def day(instant: dt.datetime | str | dt.date) -> str:
     return f"{moment.month}月{moment.day}日（周{WEEKDAYS[moment.weekday()]}）"
 
 
+def days(first: str, last: str = "") -> str:
+    """ISO dates as ``11月28日（周六）``, or two of them: ``… 到 …``."""
+    begin = day(dt.date.fromisoformat(first))
+    return f"{begin}到{day(dt.date.fromisoformat(last))}" if last not in {"", first} else begin
+
+
 def span(starts_at: dt.datetime, ends_at: dt.datetime) -> str:
     """``11月28日（周六）09:00–11:00``; the second day is named only where it is another."""
     first, last = local(starts_at), local(ends_at)

@@ -186,7 +186,7 @@ async def get_receipt(request: Call, key: FromPath[str], receipt_id: FromPath[st
     """One receipt; 404 as long as the message is not answered."""
     if not subjects.is_token(receipt_id):
         raise NotFound("There is no such receipt so far.")
-    return ReceiptOut(**_fields(await venues.answer(auth.current(request), key, receipt_id)))
+    return receipt_out(await venues.answer(auth.current(request), key, receipt_id))
 
 
 @asynccontextmanager
@@ -208,13 +208,17 @@ def _respond(
             headers={"Location": f"{_PATH}/{key}/receipts/{outcome.id}", "Retry-After": "1"},
         )
     return Response(
-        ReceiptOut(**_fields(outcome)),
+        receipt_out(outcome),
         status_code=201 if created and outcome.status == "accepted" else 200,
         headers={
             "Location": f"{_PATH}/{key}/slots/{quote(external_id, safe='')}",
             "ETag": f'"{outcome.version}"',
         },
     )
+
+
+def receipt_out(receipt: Receipt) -> ReceiptOut:
+    return ReceiptOut(**_fields(receipt))
 
 
 def _fields(receipt: Receipt) -> dict[str, Any]:

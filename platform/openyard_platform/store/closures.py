@@ -1,0 +1,53 @@
+"""The slots of a venue that lie in a stretch of time, and how many people they touch."""
+
+import datetime as dt
+from collections.abc import Collection
+from uuid import UUID
+
+from msgspec import Struct
+
+from openyard_platform.store import engine
+
+_LONGEST = dt.timedelta(days=31)  # a slot lasts
+
+
+class Touched(Struct, frozen=True, kw_only=True):
+    """A slot, open or withdrawn. ``holders`` and ``waiting``: parties with seats, and without."""
+
+    slot_id: UUID
+    external_id: str
+    version: int
+    is_open: bool
+    title: str
+    space: str
+    space_name: str
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    seats: int
+    holders: int
+    waiting: int
+
+
+async def touched(
+    venue_id: UUID,
+    starts_at: dt.datetime,
+    ends_at: dt.datetime,
+    space_ids: Collection[UUID] | None,
+    now: dt.datetime,
+) -> list[Touched]:
+    """Those that are not over, in order of time. ``space_ids`` None: of the whole venue."""
+    rows = await engine.fetch(
+        """SELECT s.id AS slot_id, s.external_id, s.version, s.status = 'open' AS is_open, s.title,
+                  p.key AS space, p.name AS space_name, s.starts_at, s.ends_at, s.taken AS seats,
+                  (SELECT count(*) FROM reservation r WHERE r.slot_id = s.id
+                   AND r.status IN ('confirmed', 'offered')) AS holders, s.waiting
+           FROM slot s JOIN space p ON p.id = s.space_id
+           WHERE s.venue_id = $1
+               AND s.starts_at > $2::timestamptz - $6::interval AND s.starts_at < $3
+               AND s.ends_at > greatest($2, $5::timestamptz)
+               AND ($4::uuid[] IS NULL OR s.space_id = ANY ($4))
+           ORDER BY s.starts_at, p.no, s.id""",
+        *(venue_id, starts_at, ends_at, None if space_ids is None else list(space_ids)),
+        *(now, _LONGEST),
+    )
+    return [Touched(**dict(row)) for row in rows]
