@@ -149,11 +149,16 @@ async def test_who_has_recovered_reads_together_again(on_stage, both):
     both[0].fails = True
     async with projecting(on_stage, both):
         await reached("notifier", await tell(on_stage, 1))
-        assert await consumers(on_stage) == 2
+        await readers_are(on_stage, 2)
         both[0].fails = False
-        async with asyncio.timeout(10):
-            while await consumers(on_stage) != 1:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
+        await readers_are(on_stage, 1)
+
+
+async def readers_are(on_stage, wanted: int) -> None:
+    """Wait for so many: one is replaced by two, and two by one, a moment after."""
+    async with asyncio.timeout(20):
+        while await consumers(on_stage) != wanted:  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def test_what_is_no_fact_is_buried_once_for_each(on_stage, both):
