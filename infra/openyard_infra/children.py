@@ -43,7 +43,8 @@ def roles(
                 )
             )
 
-        return Child(name, launch, label=label)
+        # The web process takes so long to begin that it had better not wait for others before.
+        return Child(name, launch, label=label, patient=name == "web")
 
     fd = str(descriptor)
     return [

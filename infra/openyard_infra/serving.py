@@ -20,6 +20,9 @@ from openyard_platform.settings import Settings
 
 _log = logging.getLogger(__name__)
 
+_PATIENCE = 8.0
+_AGAIN = 0.1
+
 
 def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | None) -> int:
     """The web role: on its own address, or on a listening socket it has inherited."""
@@ -28,7 +31,8 @@ def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | Non
     settings = roles.settings_or_exit()
     logs.configure("web")
     try:
-        asyncio.run(_reach(settings))
+        # Whoever runs us with a socket of his own may be starting our servers again as well.
+        asyncio.run(reach(settings, 0 if descriptor is None else _PATIENCE))
         listening = listen(host, port) if descriptor is None else socket.socket(fileno=descriptor)
     except roles.OUTAGES as error:
         _log.error("web stops: %s: %s", type(error).__name__, error)
@@ -162,8 +166,24 @@ def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(0)
 
 
+async def reach(settings: Settings, patience: float) -> None:
+    """Return as soon as PostgreSQL and NATS can be reached. ``patience``: seconds.
+
+    Raises:
+        OSError, asyncpg.PostgresError, nats.errors.Error: they cannot. Here it is one line, where
+            the framework would fail with a page.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            return await _reach(settings)
+        except roles.OUTAGES:
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_AGAIN)
+
+
 async def _reach(settings: Settings) -> None:
-    """Fail here, with one line, where the framework would fail with a page."""
     connection = await asyncpg.connect(settings.database_url, timeout=10)
     await connection.close()
     client = await bus.connect(settings.nats_url, name="web")

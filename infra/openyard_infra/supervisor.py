@@ -19,7 +19,8 @@ _READY_WITHIN = 60.0
 class Child:
     """One process that is to run always; ``name`` is its role, ``label`` tells it from others.
 
-    ``needed``: while it is away nobody else is started again, who would only die of it.
+    ``needed``: while it is away nobody else is started again, who would only die of it, except who
+    is ``patient`` and waits for it by itself.
     """
 
     def __init__(  # noqa: PLR0913 - what a process to be kept is made of
@@ -31,6 +32,7 @@ class Child:
         is_ready: Callable[[], bool] = lambda: True,
         ask: signal.Signals = signal.SIGTERM,
         needed: bool = False,
+        patient: bool = False,
     ) -> None:
         self.name = name
         self.label = label or name
@@ -38,6 +40,7 @@ class Child:
         self.is_ready = is_ready
         self.ask = ask
         self.needed = needed
+        self.patient = patient
         self.works = False
         self.process: subprocess.Popen[bytes] | None = None
         self.deaths = 0
@@ -129,9 +132,9 @@ class Supervisor:
 
     def _lacks_for(self, child: Child) -> bool:
         """Whether something is away that this one cannot begin without."""
-        return not child.needed and any(
-            each.needed and not (each.works and each.alive) for each in self.children
-        )
+        if child.needed or child.patient:
+            return False
+        return any(each.needed and not (each.works and each.alive) for each in self.children)
 
 
 def _ending(child: Child) -> str:

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 
 class Gate:
-    """``url``: the server's, through the gate."""
+    """``url``: the server's, through the gate. ``port`` 0: any free one, known once it is open."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, port: int = 0) -> None:
         self._address = urlsplit(url)
         self._visitors: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
-        self._port = 0
+        self._port = port
 
     @property
     def url(self) -> str:
@@ -23,7 +23,7 @@ class Gate:
         return self._address._replace(netloc=f"{login}@127.0.0.1:{self._port}").geturl()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._enter, "127.0.0.1", 0)
+        self._server = await asyncio.start_server(self._enter, "127.0.0.1", self._port)
         self._port = self._server.sockets[0].getsockname()[1]
         return self
 

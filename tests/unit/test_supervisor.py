@@ -64,6 +64,14 @@ async def test_a_role_waits_for_the_servers_that_died_with_it(household: Househo
     assert household.role.deaths == 1
 
 
+async def test_a_patient_role_waits_by_itself(household: Household):
+    household.ready = False
+    household.role.patient = True
+    household.kill(household.server, household.role)
+    household.role.process.wait()
+    assert await _alive(household.role, 2)
+
+
 async def test_the_servers_wait_for_nobody(household: Household):
     household.kill(household.server, household.role)
     household.server.process.wait()
