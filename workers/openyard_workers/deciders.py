@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import datetime as dt
 import logging
+import os
 import secrets
 from collections.abc import Sequence
 
@@ -84,7 +85,8 @@ class Decider:
         self._nc = nc
         self._js = nc.jetstream()
         self.partition = partition
-        self._holder = f"decider-{secrets.token_hex(6)}"
+        # Unique, and in the table of partitions it tells an operator which process decides.
+        self._holder = f"decider-{os.getpid()}-{secrets.token_hex(6)}"
         self._seconds = settings.lease_seconds
         self._grace = 0.0 if at_home else settings.lease_seconds
         self._purged_at = 0.0
