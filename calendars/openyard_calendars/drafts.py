@@ -19,7 +19,7 @@ MAX_STATED = 40  # properties of ours
 MAX_LENGTH = dt.timedelta(days=366)
 
 _NAMES = frozenset(
-    {"UID", "SUMMARY", "DESCRIPTION", "LOCATION", "STATUS"}
+    {"UID", "SUMMARY", "DESCRIPTION", "LOCATION", "STATUS", "TRANSP"}
     | {"DTSTART", "DTEND", "DURATION", "RRULE", "EXRULE", "RDATE", "EXDATE", "RECURRENCE-ID"}
     | {"SEQUENCE", "LAST-MODIFIED", "DTSTAMP"}
 )
@@ -81,6 +81,7 @@ class Body(Struct, frozen=True, kw_only=True):
     location: str
     status: str
     stated: dict[str, str]
+    transparent: bool
 
 
 class Draft(Struct, frozen=True, kw_only=True):
@@ -176,6 +177,7 @@ def _body(component: Component, properties: Properties, context: Context) -> Bod
             location=_cut(_text(properties, "LOCATION"), MAX_TITLE),
             status=status,
             stated=_stated(component),
+            transparent=_lenient(properties, "TRANSP").upper() == "TRANSPARENT",
         )
     except CannotRead as error:
         return error

@@ -27,6 +27,7 @@ class ReadEvent(Struct, frozen=True, kw_only=True, tag="event"):
     down in any of its parts. ``status``: ``CONFIRMED`` or ``TENTATIVE``.
     ``all_day``: from midnight to midnight in the event's zone. ``stated``: what its
     ``X-OPENYARD-…`` properties say, by the rest of their names.
+    ``transparent``: it stands in the calendar and makes nobody busy.
     """
 
     uid: str
@@ -41,6 +42,7 @@ class ReadEvent(Struct, frozen=True, kw_only=True, tag="event"):
     sequence: int
     changed_at: dt.datetime
     stated: dict[str, str] = {}
+    transparent: bool = False
 
 
 class _Series(Struct, kw_only=True):
@@ -78,6 +80,7 @@ class _Series(Struct, kw_only=True):
                 sequence=self.sequence,
                 changed_at=self.changed_at,
                 stated=body.stated,
+                transparent=body.transparent,
             )
         )
 

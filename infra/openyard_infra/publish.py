@@ -180,7 +180,7 @@ def _run(place: Place, rows: Sequence[Row], *, as_json: bool) -> list[Line]:
 
 async def _publish(place: Place, rows: Sequence[Row], done: Done) -> list[Line]:
     from openyard_events.publisher import PublishingFailed, VenuePublisher  # noqa: PLC0415
-    from openyard_infra.publishing import Problem  # noqa: PLC0415
+    from openyard_platform.domain.event_slots import Problem  # noqa: PLC0415
 
     gate = asyncio.Semaphore(_AT_ONCE)
 

@@ -1,40 +1,27 @@
 """A venue's file as slots to publish: CSV, JSON lines or .ics; or what is wrong, and where."""
 
+import asyncio
 import datetime as dt
-import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import msgspec
-from msgspec import Struct
 
 from openyard_calendars import zones
-from openyard_calendars.reading import ReadEvent
 from openyard_calendars.unreadable import CannotRead, Unreadable
-from openyard_events import form, venue_messages
+from openyard_events import form
 from openyard_events.contracts import Audience, SlotKind, SlotOffered
-from openyard_infra import sandbox, spreadsheets
-from openyard_infra.spreadsheets import CellMalformed, Record
+from openyard_infra import spreadsheets
+from openyard_infra.spreadsheets import Record
+from openyard_platform import sandbox
+from openyard_platform.domain import event_slots, slot_cells
+from openyard_platform.domain.event_slots import Problem, Row
 
 MAX_BYTES = 20_000_000
 MAX_ROWS = 50_000
 ZONE = "Asia/Shanghai"
-
-_MAX_ID = 200
-_MAX_SEQUENCE = 9_999
-
-
-class Problem(Struct, frozen=True, kw_only=True):
-    """Something in a file that becomes no slot. ``where``: ``line 3``, or an event's id."""
-
-    where: str
-    code: str
-    message: str
-
-
-Row: TypeAlias = SlotOffered | Problem
 
 
 def read_file(  # noqa: PLR0913 one for each option of the command
@@ -90,7 +77,9 @@ def _from_table(data: bytes, given: dict[str, Any], zone: dt.tzinfo) -> Iterator
     """``given``: also a version, the time the file was written, for tables without one."""
     for found in spreadsheets.records(data, zone):
         if isinstance(found, Record):
-            yield from _slot(f"line {found.line}", given | found.fields, spreadsheets.column_of)
+            yield from event_slots.slot(
+                f"line {found.line}", given | found.fields, slot_cells.column_of
+            )
         else:
             yield _problem(f"line {found.line}", found.code, found.message)
 
@@ -106,7 +95,7 @@ def _from_lines(data: bytes, given: dict[str, Any]) -> Iterator[Row]:
             code = fault.code if isinstance(error, msgspec.ValidationError) else "malformed_json"
             yield _problem(f"line {number}", code, fault.message)
         else:
-            yield from _slot(f"line {number}", given | fields)
+            yield from event_slots.slot(f"line {number}", given | fields)
 
 
 def _from_calendar(
@@ -122,78 +111,12 @@ def _from_calendar(
         message = f"A calendar says nothing of {' and '.join(missing)}: state it."
         yield _problem("file", "missing_field", message)
         return
-    for event in sandbox.read_calendar(data, zone=zone, until=until):
+    for event in asyncio.run(sandbox.read_calendar(data, zone=zone, until=until)):
         if isinstance(event, Unreadable):
             yield _problem(event.uid or "file", event.code, event.message)
         else:
-            yield from _from_event(event, given, table_zone)
-
-
-def _from_event(event: ReadEvent, given: dict[str, Any], zone: dt.tzinfo) -> Iterator[Row]:
-    external_id = _external_id(event)
-    if event.all_day:
-        yield _problem(external_id, "all_day", "An event of whole days names no hours to come at.")
-    elif event.status == "TENTATIVE":
-        yield _problem(external_id, "tentative", "The event is not certain yet.")
-    elif not event.summary:
-        yield _problem(external_id, "title_missing", "The event has no SUMMARY.")
-    else:
-        fields = {
-            "external_id": external_id,
-            "version": _version(event),
-            "starts_at": event.starts_at,
-            "ends_at": event.ends_at,
-            "title": " ".join(event.summary.split()),
-        }
-        if event.description:
-            fields["description"] = event.description
-        try:
-            fields |= spreadsheets.stated(event.stated, zone)
-        except CellMalformed as error:
-            yield _problem(external_id, error.code, str(error))
-            return
-        yield from _slot(external_id, given | fields)
-
-
-def _external_id(event: ReadEvent) -> str:
-    """The UID, with the occurrence where there are several; a long one ends in its digest."""
-    whole = event.uid if event.recurrence_key is None else f"{event.uid}/{event.recurrence_key}"
-    fitting = " ".join(whole.split())
-    if len(fitting) <= _MAX_ID:
-        return fitting
-    digest = hashlib.sha256(whole.encode()).hexdigest()[:32]
-    return f"{fitting[: _MAX_ID - len(digest) - 1]}~{digest}"
-
-
-def _version(event: ReadEvent) -> int:
-    """Rises when the event was changed later, or its SEQUENCE is higher at the same time."""
-    return int(event.changed_at.timestamp()) * (_MAX_SEQUENCE + 1) + min(
-        event.sequence, _MAX_SEQUENCE
-    )
-
-
-def _slot(
-    where: str, fields: dict[str, Any], column: Callable[[str], str] | None = None
-) -> Iterator[Row]:
-    """``column``: from the path of what is wrong to the cell in which it was written."""
-    try:
-        slot = msgspec.convert(fields, SlotOffered)
-    except msgspec.ValidationError as error:
-        fault = form.explain(error)
-        path = fault.path if column is None else column(fault.path)
-        yield _problem(where, fault.code, _sentence(path, fault.message))
-        return
-    faults = venue_messages.faults(slot)
-    if not faults:
-        yield slot
-    for fault in faults:
-        path = "" if column is None else column(fault.path)
-        message = fault.message if fault.message.startswith(path) else f"{path}: {fault.message}"
-        yield _problem(where, fault.code, message)
-
-
-def _sentence(path: str, message: str) -> str:
-    return f"{path}: {message}" if path else message
+            name, version = event_slots.external_id(event), event_slots.version(event)
+            yield from event_slots.of_event(event, name, version, given, table_zone)
 
 
 def _each_once(rows: Iterable[Row]) -> Iterator[Row]:

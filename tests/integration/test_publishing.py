@@ -23,7 +23,7 @@ from openyard_events.contracts import (
     SlotOffered,
 )
 from openyard_infra import publishing
-from openyard_infra.publishing import Problem
+from openyard_platform.domain.event_slots import Problem
 
 SHANGHAI = dt.timezone(dt.timedelta(hours=8))
 NINE = dt.datetime(2026, 11, 28, 9, tzinfo=SHANGHAI)

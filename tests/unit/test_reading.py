@@ -365,6 +365,16 @@ def test_a_file_of_unknown_zone_still_has_events_that_name_theirs():
     assert codes(found) == ["zone_unknown", "ok"]
 
 
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("", False), ("TRANSP:OPAQUE", False), ("TRANSP:transparent", True), ("TRANSP;;:x", False)],
+)
+def test_an_event_says_whether_it_makes_anybody_busy(line, expected):
+    (found,) = read(event("DURATION:PT1H", line))
+
+    assert found.transparent is expected
+
+
 def test_an_all_day_event_lasts_from_midnight_to_midnight():
     (found,) = read(
         event("DTEND;VALUE=DATE:20261130", start="DTSTART;VALUE=DATE:20261128"),
