@@ -32,11 +32,14 @@ class Audience(StrEnum):
 
 
 class SlotKind(StrEnum):
+    """``busy``: the venue needs the space itself; nobody finds or books it."""
+
     ACCESS = "access"
     VISIT = "visit"
     ACTIVITY = "activity"
     SHIFT = "shift"
     OUTREACH = "outreach"
+    BUSY = "busy"
 
 
 class Claim(StrEnum):

@@ -98,7 +98,7 @@ def faults(slot: SlotOffered | SlotWithdrawn) -> list[FieldError]:
     ]
     # A moment so far away that it cannot be reckoned with must not be compared either.
     if not any(error.code == "out_of_range" for error in found):
-        found += [*_times(slot), *_party(slot), *_allotments(slot), *_ranges(slot)]
+        found += [*_times(slot), *_busy(slot), *_party(slot), *_allotments(slot), *_ranges(slot)]
     return found
 
 
@@ -139,6 +139,12 @@ def _times(slot: SlotOffered) -> Iterator[FieldError]:
         yield _error("ends_at", "slot_too_long", message)
     if slot.opens_at and slot.closes_at and slot.closes_at <= slot.opens_at:
         yield _error("closes_at", "closes_before_opening", "Booking closes before it opens.")
+
+
+def _busy(slot: SlotOffered) -> Iterator[FieldError]:
+    if slot.kind == contracts.SlotKind.BUSY and slot.claim == contracts.Claim.ON_BOOKING:
+        message = "Nobody books busy time: it takes its space when it is offered."
+        yield _error("claim", "claim_impossible", message)
 
 
 def _party(slot: SlotOffered) -> Iterator[FieldError]:

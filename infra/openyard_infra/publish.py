@@ -57,7 +57,7 @@ class Place(Struct, frozen=True, kw_only=True):
 @click.option("--venue", "key", required=True, metavar="KEY", help="As which venue.")
 @click.option("--space", metavar="KEY", help="Where the file does not say it.")
 @click.option("--capacity", type=click.IntRange(0), help="Where the file does not say it.")
-@click.option("--kind", help="access, visit, activity, shift or outreach.")
+@click.option("--kind", help="access, visit, activity, shift, outreach or busy.")
 @click.option("--audience", "audiences", multiple=True, help="May be repeated.")
 @click.option("--zone", help="Of times that name none, e.g. Asia/Shanghai.")
 @click.option(

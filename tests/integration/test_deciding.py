@@ -444,3 +444,33 @@ async def test_what_has_begun_cannot_be_given_back(desk):
 
 
 HOUR = dt.timedelta(hours=1)
+
+
+async def test_busy_time_takes_its_space_and_nobody_books_it(desk):
+    (busy,) = await desk.decide(desk.offer(kind="busy", external_id="meeting"))
+    over = {"starts_at": SATURDAY + dt.timedelta(hours=2), "external_id": "late"}
+
+    refused, asked = await desk.decide(desk.offer(**over), reserve(busy.slot_id))
+
+    assert busy.status == "accepted"
+    assert [error.code for error in refused.errors] == ["space_occupied"]
+    assert "'meeting'" in refused.errors[0].message
+    assert codes(asked) == ["not_bookable"]
+
+
+@pytest.mark.parametrize("kinds", [("busy", "access"), ("access", "busy")])
+async def test_busy_time_never_becomes_a_slot_nor_a_slot_busy_time(desk, kinds):
+    """Else a reservation would stand on what nobody may book."""
+    before, after = kinds
+    offered = desk.offer(kind=before, external_id="x")
+    withdrawn = desk.withdraw("x", 2)
+    same = {"starts_at": offered.slot.starts_at, "ends_at": offered.slot.ends_at}
+    await desk.decide(offered)
+
+    (changed,) = await desk.decide(desk.offer(2, kind=after, external_id="x", **same))
+    _, reopened = await desk.decide(withdrawn, desk.offer(3, kind=after, external_id="x", **same))
+    (again,) = await desk.decide(desk.offer(4, kind=before, external_id="x", **same))
+
+    assert [error.code for error in changed.errors] == ["kind_fixed"]
+    assert [error.code for error in reopened.errors] == ["kind_fixed"]
+    assert again.status == "accepted"

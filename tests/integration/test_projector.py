@@ -7,9 +7,10 @@ import msgspec
 import pytest
 
 from openyard_events import bus, subjects
-from openyard_platform import ids
+from openyard_platform import clock, ids
 from openyard_platform.settings import Settings
 from openyard_platform.store import engine, readers
+from openyard_platform.store import feeds as records
 from openyard_workers.consumers.feeds import Feeds
 from openyard_workers.consumers.notifier import Notifier
 from openyard_workers.jobs import queue
@@ -437,3 +438,13 @@ async def state_of(owner_id) -> tuple[int, object]:
 def sequence_of(body: bytes) -> int:
     (line,) = [line for line in body.split(b"\r\n") if line.startswith(b"SEQUENCE:")]
     return int(line.removeprefix(b"SEQUENCE:"))
+
+
+async def test_busy_time_stands_in_no_calendar(on_stage, settings):
+    busy = await on_stage.offer("meeting", kind="busy")
+
+    await on_stage.project(Feeds(settings))
+    behind = await records.behind(clock.now())
+
+    assert await fragments(on_stage.venue_id) == []
+    assert busy not in behind

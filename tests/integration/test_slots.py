@@ -43,6 +43,29 @@ async def test_withdrawn_slots_and_tombstones_are_not_found():
     assert await slots.find(tombstone) is None
 
 
+async def test_busy_time_is_not_found_by_anybody(app):
+    """Neither searched, nor by its id, nor live, nor in the place of another slot."""
+    venue = await stage.venue()
+    busy = await stage.slot(venue, kind="busy", title="内部会议")
+    shown = await stage.slot(venue, starts_at=stage.at(5, 14))
+
+    assert await found(venue=venue.key) == [shown]
+    assert await found(venue=venue.key, kind="busy") == []
+    assert await slots.find(busy) is None
+    assert await slots.find_many([busy]) == {}
+    assert await seats.of_slots([busy]) == []
+    assert await slots.similar(busy, 1, ["family"], stage.at(0), 5) == []
+    others = await slots.similar(shown, 1, ["family"], stage.at(0), 5)
+    assert busy not in [other.id for other in others]
+    async with browser(app) as client:
+        for path in (f"/api/v1/slots/{busy}", f"/api/v1/slots/{busy}/live", f"/slots/{busy}"):
+            assert (await client.get(path)).status_code == 404
+        for path in ("/", "/slots", f"/slots?venue={venue.key}", "/slots?kind=busy"):
+            page = (await client.get(path)).text
+            assert "内部会议" not in page
+            assert "场馆自用" not in page
+
+
 async def test_the_time_is_a_half_open_stretch():
     venue = await stage.venue()
     first = await stage.slot(venue, starts_at=stage.at(5, 9))

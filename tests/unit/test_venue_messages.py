@@ -84,6 +84,7 @@ def test_what_is_no_json_is_said(data):
         ({"description": "\x1b[0m"}, "description", "illegal_character"),
         ({"title": "\ud800"}, "", "malformed_json"),
         ({"external_id": "a\nb"}, "external_id", "illegal_character"),
+        ({"kind": "busy", "claim": "on_booking"}, "claim", "claim_impossible"),
         ({"party": {"min": 50}}, "party.min", "party_impossible"),
         ({"party": {"min": 5, "max": 4}}, "party.max", "party_impossible"),
         (

@@ -17,7 +17,7 @@ slot_full insufficient_capacity not_yet_open booking_closed slot_started slot_ca
 audience_not_allowed allotment_reserved party_too_small party_too_large chaperones_missing
 age_out_of_range guardian_required consent_missing quota_reached already_reserved
 overlaps_own_reservation suspended_for_no_shows qualification_missing clearance_missing
-approval_declined venue_capacity_conflict
+approval_declined venue_capacity_conflict not_bookable
 """.split()  # noqa: SIM905
 
 AT_EIGHT = dt.datetime(2026, 11, 27, 0, 0, tzinfo=dt.UTC)

@@ -5,7 +5,7 @@ from typing import Any
 
 from openyard_calendars import intervals
 from openyard_events.commands import OfferSlot, Outcome, WithdrawSlot
-from openyard_events.contracts import FieldError, Overbooked, Receipt
+from openyard_events.contracts import FieldError, Overbooked, Receipt, SlotKind
 from openyard_platform.domain import due, facts, occupancy, requests, seats
 from openyard_platform.domain.reservations import (
     HOLDING,
@@ -80,6 +80,10 @@ def _obstacle(state: State, asked: OfferSlot, slot: Slot | None) -> FieldError |
         updated_at=asked.slot.starts_at,
     )
     restate(wanted, asked.slot, space, asked.slot.starts_at)
+    if slot is not None and slot.space_id and _is_busy(slot) != _is_busy(wanted):
+        # People may hold seats of it, and see it in their calendars.
+        message = "Busy time stays busy time, and a slot a slot: use another external_id."
+        return FieldError(path="kind", code="kind_fixed", message=message)
     needed = 0
     if slot is not None and slot.status == SlotStatus.OPEN:
         wanted.id = slot.id
@@ -92,6 +96,10 @@ def _obstacle(state: State, asked: OfferSlot, slot: Slot | None) -> FieldError |
             "overbooked says who gives way.",
         )
     return _space_error(state, wanted, space, min(needed, wanted.capacity))
+
+
+def _is_busy(slot: Slot) -> bool:
+    return slot.kind == SlotKind.BUSY
 
 
 def _space_error(state: State, wanted: Slot, space: Space, taken: int) -> FieldError | None:

@@ -84,6 +84,8 @@ def of_window(slot: Slot, now: dt.datetime) -> list[Refusal]:
     """Whether seats are given out ``now``."""
     if slot.status == SlotStatus.WITHDRAWN:
         return [{"code": "slot_cancelled"}]
+    if slot.kind == SlotKind.BUSY:
+        return [{"code": "not_bookable"}]
     if slot.starts_at is not None and now >= slot.starts_at:
         return [{"code": "slot_started"}]
     closing = slot.closing

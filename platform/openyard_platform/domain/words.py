@@ -65,7 +65,10 @@ KINDS = {
     "activity": "亲子活动",
     "shift": "志愿服务",
     "outreach": "送课进校",
+    "busy": "场馆自用",
 }
+# What people may look for: nobody books the hours a venue needs for itself.
+BOOKABLE_KINDS = {key: name for key, name in KINDS.items() if key != "busy"}
 
 AUDIENCES = {
     "family": "家庭",
@@ -153,6 +156,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "slot_started": ("这一场已经开始，不能再预约。请看看之后的场次。", ""),
     "slot_cancelled": ("场馆已取消这一场。请看看其他场次。", ""),
+    "not_bookable": ("这段时间场馆自用，不接受预约。请看看其他场次。", ""),
     "audience_not_allowed": (
         "这一场只接待：{audiences}。请选择面向您的场次。",
         "这一场不面向您的账号类型。请选择面向您的场次。",

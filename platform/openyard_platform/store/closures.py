@@ -35,14 +35,17 @@ async def touched(
     space_ids: Collection[UUID] | None,
     now: dt.datetime,
 ) -> list[Touched]:
-    """Those that are not over, in order of time. ``space_ids`` None: of the whole venue."""
+    """Those that are not over, in order of time; busy time, which nobody books, is none of them.
+
+    ``space_ids`` None: of the whole venue.
+    """
     rows = await engine.fetch(
         """SELECT s.id AS slot_id, s.external_id, s.version, s.status = 'open' AS is_open, s.title,
                   p.key AS space, p.name AS space_name, s.starts_at, s.ends_at, s.taken AS seats,
                   (SELECT count(*) FROM reservation r WHERE r.slot_id = s.id
                    AND r.status IN ('confirmed', 'offered')) AS holders, s.waiting
            FROM slot s JOIN space p ON p.id = s.space_id
-           WHERE s.venue_id = $1
+           WHERE s.venue_id = $1 AND s.kind <> 'busy'
                AND s.starts_at > $2::timestamptz - $6::interval AND s.starts_at < $3
                AND s.ends_at > greatest($2, $5::timestamptz)
                AND ($4::uuid[] IS NULL OR s.space_id = ANY ($4))

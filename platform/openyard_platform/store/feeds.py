@@ -57,7 +57,7 @@ FROM slot s
 JOIN organisation o ON o.id = s.venue_id
 JOIN space p ON p.id = s.space_id
 LEFT JOIN feed_fragment f ON f.owner_id = s.venue_id AND f.uid = $2 || s.id || $3
-WHERE s.id = ANY ($1::uuid[]) AND s.starts_at IS NOT NULL
+WHERE s.id = ANY ($1::uuid[]) AND s.starts_at IS NOT NULL AND s.kind <> 'busy'
   AND s.revision > coalesce(f.slot_revision, 0)
   AND NOT (s.status = 'withdrawn' AND f.cancelled_at IS NOT NULL)
 """  # noqa: S608 - made of constants
@@ -138,7 +138,7 @@ ORDER BY f.ends_at < $5, abs(extract(epoch FROM f.starts_at - $5)), f.uid
 _BEHIND = """
 SELECT s.id FROM slot s
 LEFT JOIN feed_fragment f ON f.owner_id = s.venue_id AND f.uid = $2 || s.id || $3
-WHERE s.ends_at >= $1 AND s.revision > coalesce(f.slot_revision, 0)
+WHERE s.ends_at >= $1 AND s.kind <> 'busy' AND s.revision > coalesce(f.slot_revision, 0)
   AND NOT (s.status = 'withdrawn' AND (f.uid IS NULL OR f.cancelled_at IS NOT NULL))
 """
 

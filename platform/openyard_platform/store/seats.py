@@ -29,11 +29,11 @@ class Seats(Struct, frozen=True, kw_only=True):
 
 
 async def of_slots(slot_ids: Sequence[UUID]) -> list[Seats]:
-    """How full each of these slots is; unknown ids are left out."""
+    """How full each of these slots is; unknown ids and busy time are left out."""
     rows = await engine.fetch(
         f"""SELECT s.id AS slot_id, s.revision, s.status, s.capacity, s.taken, s.waiting,
                    {allotments.COLUMN}
-            FROM slot s WHERE s.id = ANY ($1::uuid[])""",  # noqa: S608 - made of constants
+            FROM slot s WHERE s.id = ANY ($1::uuid[]) AND s.kind <> 'busy'""",  # noqa: S608 - made of constants
         list(slot_ids),
     )
     return [

@@ -115,10 +115,13 @@ JOIN organisation o ON o.id = s.venue_id
 JOIN space p ON p.id = s.space_id
 """  # noqa: S608 - made of constants
 
+# Neither a tombstone that was never offered, nor time that a venue keeps for itself.
+_PUBLIC = "s.starts_at IS NOT NULL AND s.kind <> 'busy'"
+
 # The order and the condition on status are those of the index slot_open_starts: a page costs
 # what it shows (and what it skips on the way), however many slots there are.
 _SEARCH = f"""{_SELECT}
-WHERE s.status = 'open' AND s.starts_at >= $1
+WHERE s.status = 'open' AND s.kind <> 'busy' AND s.starts_at >= $1
   AND ($2::timestamptz IS NULL OR s.starts_at < $2)
   AND ($3::text IS NULL OR o.district_key = $3)
   AND ($4::text IS NULL OR o.category = $4)
@@ -169,8 +172,8 @@ async def search(wanted: Search, *, cursor: str | None = None, limit: int = 20) 
 
 
 async def find(slot_id: UUID) -> Slot | None:
-    """One slot, withdrawn ones too; a tombstone that was never offered is none."""
-    row = await engine.fetch_one(_SELECT + "WHERE s.id = $1 AND s.starts_at IS NOT NULL", slot_id)
+    """One slot, withdrawn ones too; neither a tombstone nor busy time is one."""
+    row = await engine.fetch_one(f"{_SELECT}WHERE s.id = $1 AND {_PUBLIC}", slot_id)
     return None if row is None else _slot(row)
 
 
@@ -197,7 +200,7 @@ _SIMILAR = f"""{_SELECT}JOIN (
            (t.age_min, t.age_max, t.grade_min, t.grade_max) AS limits
     FROM slot t JOIN organisation v ON v.id = t.venue_id WHERE t.id = $1
 ) r ON r.id <> s.id AND r.kind = s.kind
-WHERE s.status = 'open'
+WHERE s.status = 'open' AND s.kind <> 'busy'
   AND s.starts_at BETWEEN r.starts_at - interval '14 days' AND r.starts_at + interval '14 days'
   AND s.starts_at > $5
   AND (s.opens_at IS NULL OR s.opens_at <= $5) AND (s.closes_at IS NULL OR s.closes_at > $5)
@@ -219,7 +222,7 @@ LIMIT $4
 
 async def find_many(slot_ids: Sequence[UUID]) -> dict[UUID, Slot]:
     rows = await engine.fetch(
-        _SELECT + "WHERE s.id = ANY ($1::uuid[]) AND s.starts_at IS NOT NULL", list(slot_ids)
+        f"{_SELECT}WHERE s.id = ANY ($1::uuid[]) AND {_PUBLIC}", list(slot_ids)
     )
     return {row["id"]: _slot(row) for row in rows}
 
