@@ -5,6 +5,7 @@ import datetime as dt
 from openyard_platform.store import engine
 
 BATCH = 5000  # rows a statement: a decider never waits for more
+IMPORTS = 20  # of thousands of items each
 
 
 async def drop_keys(before: dt.datetime) -> int:
@@ -48,3 +49,16 @@ async def drop_occupancies(before: dt.datetime) -> int:
         for table in ("party_occupancy", "slot_occupancy", "space_share")
     ]
     return max(dropped)
+
+
+async def drop_imports(now: dt.datetime, before: dt.datetime) -> int:
+    """Previews that have expired, and imports applied before that moment, with their items."""
+    rows = await engine.fetch(
+        """DELETE FROM calendar_import WHERE id IN (
+             SELECT id FROM calendar_import
+             WHERE (status = 'previewed' AND expires_at <= $1)
+                 OR (status = 'applied' AND created_at < $2) LIMIT $3)
+           RETURNING 1""",
+        *(now, before, IMPORTS),
+    )
+    return len(rows)

@@ -13,6 +13,7 @@ _log = logging.getLogger(__name__)
 KEYS_KEPT = dt.timedelta(days=30)
 # A venue may still correct yesterday's slot.
 OCCUPANCIES_KEPT = dt.timedelta(days=1)
+IMPORTS_KEPT = dt.timedelta(days=366)  # once applied
 _EVERY = 3600.0  # seconds
 _BREATH = 0.1  # seconds between two batches
 
@@ -24,9 +25,13 @@ async def tidy(now: dt.datetime) -> bool:
         await retention.drop_sessions(now),
         await retention.drop_occupancies(now - OCCUPANCIES_KEPT),
     ]
-    if any(dropped):
-        _log.info("Dropped %d Idempotency-Keys, %d sessions, %d occupancies", *dropped)
-    return max(dropped) >= retention.BATCH
+    imports = await retention.drop_imports(now, now - IMPORTS_KEPT)
+    if imports or any(dropped):
+        _log.info(
+            "Dropped %d Idempotency-Keys, %d sessions, %d occupancies, %d imports",
+            *(*dropped, imports),
+        )
+    return max(dropped) >= retention.BATCH or imports >= retention.IMPORTS
 
 
 async def serve(stop: asyncio.Event) -> None:
