@@ -339,6 +339,14 @@ def test_busy_time_in_a_shareable_space_is_for_nobody_else():
     assert changes(seen) == {"c": Change.CONFLICT}
 
 
+def test_who_has_a_slot_already_goes_before_who_is_new():
+    first = applied(survey([event("z", 9, 10)]).items)
+
+    seen = survey([event("a", 9, 10), event("z", 9, 11)], own=first)
+
+    assert changes(seen) == {"a": Change.CONFLICT, "z": Change.MOVED}
+
+
 def test_shifts_take_no_space_and_have_no_conflicts():
     seen = survey([event("a"), event("b")], told(kind=SlotKind.SHIFT))
 

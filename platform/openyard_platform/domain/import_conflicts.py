@@ -21,8 +21,8 @@ def conflicts(
 ) -> dict[str, list[Other]]:
     """Offers for which there is no room, each with who is there.
 
-    What stands where it should goes first, then the earlier. Who cannot move stays, and may be in
-    the way of the next: so this goes on until nobody new has to stay.
+    What stands where it should goes first, then what is to move, then what is new. Who cannot move
+    stays, and may be in the way of the next: so this goes on until nobody new has to stay.
     """
     if not offers or told.kind in {SlotKind.SHIFT, SlotKind.OUTREACH}:
         return {}
@@ -30,6 +30,8 @@ def conflicts(
     order = sorted(offers.values(), key=lambda one: (one.starts_at, one.external_id))
     settled = [one for one in order if stands(one, known.get(one.external_id))]
     unsettled = [one for one in order if not stands(one, known.get(one.external_id))]
+    open_ones = {name for name, live in known.items() if live.is_open}
+    unsettled.sort(key=lambda one: one.external_id not in open_ones)
     fixed: list[Standing | SlotOffered] = [*settled, *staying]
     met: dict[str, list[Other]] = {}
     while True:
@@ -44,7 +46,7 @@ def conflicts(
             else:
                 room.take(_takes(offer, space))
         met |= new
-        stuck = [known[name] for name in new if name in known and known[name].is_open]
+        stuck = [known[name] for name in new if name in open_ones]
         fixed += stuck
         if not stuck:
             return met
