@@ -3,67 +3,42 @@
 import asyncio
 import datetime as dt
 import uuid
-from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
-from openyard_events import bus
 from openyard_events.slot_publisher import NoReceipt, SlotPublisher
-from openyard_infra.embedded.nats import Nats
 from openyard_platform import clock, sandbox
 from openyard_platform.actions import import_publishing
 from openyard_platform.domain.errors import Unavailable
 from openyard_platform.domain.people import Role
-from openyard_platform.store import engine, partitions, retention
+from openyard_platform.store import engine, retention
 from openyard_platform.store import imports as records
 from openyard_platform.web.calendar_files import Readers
-from openyard_workers.deciders import Decider
-from openyard_workers.intake import Intake
 from openyard_workers.jobs import imports as job
 from openyard_workers.jobs.retention import tidy
+from tests.integration import imports_stage as stage
 from tests.integration import people
+from tests.integration.imports_stage import DAY, calendar, event, reserve, stands
 
-SECRET = uuid.uuid4().hex * 2
 URL = "/api/v1/venues/gallery/imports"
 SLOTS = "/api/v1/venues/gallery/slots"
-ROOMS = iter(range(1000))
-DAY = (clock.now().astimezone(clock.SHANGHAI) + dt.timedelta(days=20)).date()
 
 
 @pytest.fixture(scope="module")
-def nats(servers_directory) -> Iterator[Nats]:
-    """A server of this module's own: its streams hold nothing of others."""
-    server = Nats(
-        servers_directory / "nats-imports",
-        secret=SECRET,
-        log=servers_directory / "log" / "nats-imports.log",
-        venues=("gallery",),
-    )
-    server.start()
-    yield server
-    server.stop()
+def nats(servers_directory):
+    with stage.server(servers_directory, "imports") as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
-async def venue(app, settings) -> AsyncIterator[uuid.UUID]:
-    """The venue, with the platform's workers behind it."""
-    nc = app.state.nats
-    await bus.ensure_streams(nc.jetstream(), settings.partitions)
-    await partitions.ensure(settings.partitions)
-    venue_id = await people.organisation("venue", "gallery")
-    stop = asyncio.Event()
-    works = [Intake(settings, nc)] + [
-        Decider(settings, nc, number, at_home=True) for number in range(settings.partitions)
-    ]
-    tasks = [asyncio.create_task(work.serve(stop)) for work in works]
-    yield venue_id
-    stop.set()
-    await asyncio.gather(*tasks)
+async def venue(app, settings):
+    async with stage.gallery(app, settings) as venue_id:
+        yield venue_id
 
 
 @pytest.fixture(scope="module")
-async def staff(app, venue) -> AsyncIterator[httpx.AsyncClient]:
+async def staff(app, venue):
     person = await people.person(Role.VENUE, venue)
     async with person.client(app) as client:
         yield client
@@ -72,36 +47,7 @@ async def staff(app, venue) -> AsyncIterator[httpx.AsyncClient]:
 @pytest.fixture
 async def room(venue) -> str:
     """A space of the test's own."""
-    return await space(venue)
-
-
-async def space(venue: uuid.UUID, parent: str | None = None) -> str:
-    key = f"room-{next(ROOMS)}"
-    await engine.fetch(
-        """INSERT INTO space (id, organisation_id, key, name, parent_id)
-           VALUES ($1, $2, $3, $3, (SELECT id FROM space WHERE key = $4))""",
-        *(uuid.uuid4(), venue, key, parent),
-    )
-    return key
-
-
-def event(uid: str, start: int = 9, end: int = 11, *lines: str, day: dt.date = DAY) -> str:
-    """From this hour to that of a day, in Shanghai."""
-    return "\r\n".join(
-        [
-            "BEGIN:VEVENT",
-            f"UID:{uid}",
-            f"SUMMARY:活动 {uid}",
-            f"DTSTART;TZID=Asia/Shanghai:{day:%Y%m%d}T{start:02}0000",
-            f"DTEND;TZID=Asia/Shanghai:{day:%Y%m%d}T{end:02}0000",
-            *lines,
-            "END:VEVENT\r\n",
-        ]
-    )
-
-
-def calendar(*events: str) -> bytes:
-    return ("BEGIN:VCALENDAR\r\n" + "".join(events) + "END:VCALENDAR\r\n").encode()
+    return await stage.space(venue)
 
 
 async def upload(staff, room: str, *events: str, purpose: str = "slots", **more) -> httpx.Response:
@@ -128,31 +74,6 @@ async def apply(staff, preview: dict, **more) -> dict:
 
 async def applied(staff, room: str, *events: str, **more) -> dict:
     return await apply(staff, await previewed(staff, room, *events, **more))
-
-
-async def stands(room: str, status: str = "open") -> dict[str, str]:
-    """Slots of the room, with their hours, by the UIDs of their events."""
-    rows = await engine.fetch(
-        """SELECT s.external_id, s.starts_at, s.ends_at
-           FROM slot s JOIN space sp ON sp.id = s.space_id
-           WHERE sp.key = $1 AND s.status = $2 ORDER BY s.external_id""",
-        *(room, status),
-    )
-    return {
-        row["external_id"].split(":", 2)[2]: "–".join(
-            f"{row[name].astimezone(clock.SHANGHAI):%H}" for name in ("starts_at", "ends_at")
-        )
-        for row in rows
-    }
-
-
-async def reserve(room: str, uid: str, seats: int = 3) -> None:
-    """As if somebody had seats."""
-    await engine.fetch(
-        """UPDATE slot SET taken = $3 WHERE external_id LIKE '%:' || $2
-           AND space_id = (SELECT id FROM space WHERE key = $1)""",
-        *(room, uid, seats),
-    )
 
 
 def changes(document: dict) -> dict[str, str]:
@@ -318,7 +239,7 @@ async def test_in_a_shareable_space_there_is_room_for_several(staff, room):
 
 
 async def test_busy_time_in_a_hall_conflicts_with_slots_on_its_courts(staff, venue, room):
-    court = await space(venue, room)
+    court = await stage.space(venue, room)
     await applied(staff, court, event("play"))
 
     seen = await previewed(staff, room, event("meeting", 8, 10), purpose="busy")
