@@ -14,6 +14,7 @@ from openyard_calendars.reading import ReadEvent
 from openyard_calendars.unreadable import Unreadable
 from openyard_events.contracts import SlotKind
 from openyard_platform.domain import event_slots, import_items
+from openyard_platform.domain.errors import Invalid
 from openyard_platform.domain.import_items import REASON
 from openyard_platform.domain.imports import (
     PUBLISHED,
@@ -382,6 +383,34 @@ def test_every_real_file_is_imported_or_explained(path, purpose):
         for problem in result.problems:
             assert problem.code.isidentifier()
             assert problem.message
+
+
+def side_by_side() -> list[ReadEvent]:
+    return [event(f"e{n}", 9, 10 + n % 2) for n in range(5_000)]
+
+
+def one_after_the_other(start: int) -> list[ReadEvent]:
+    """Each moves to where the next one is."""
+    return [event(f"e{n:04}", start + n, start + n + 1) for n in range(2_000)]
+
+
+def test_what_would_take_too_long_to_reckon_is_refused():
+    big = Space(id=UUID(int=9), key="big", leaves=(9,), shared={9: 99_999}, is_shared=True)
+    crowd = Around(own=[], taken=[], spaces={"big": big})
+    own = applied(survey(one_after_the_other(0)).items)
+    end = DAY + 2_000 * HOUR
+    others = [replaced(own[-1], external_id="o", starts_at=end, ends_at=end + HOUR)]
+    started = time.process_time()
+
+    for attempt in (
+        lambda: import_items.survey(side_by_side(), told(space="big", capacity=1), crowd, NOW),
+        lambda: survey(one_after_the_other(1), own=own, others=others),
+    ):
+        with pytest.raises(Invalid) as refused:
+            attempt()
+        assert refused.value.parameters["errors"][0].code == "too_costly"
+
+    assert time.process_time() - started < 20
 
 
 def test_a_school_year_is_reckoned_in_a_moment():

@@ -1,15 +1,18 @@
 """Whether there is room for what a calendar wants, and who is there where there is none."""
 
 import datetime as dt
+import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
-from openyard_events.contracts import SlotKind, SlotOffered
+from openyard_events.contracts import FieldError, SlotKind, SlotOffered
+from openyard_platform.domain.errors import Invalid
 from openyard_platform.domain.import_offers import as_other
 from openyard_platform.domain.imports import Around, Instructions, Other, Standing, Taken
 from openyard_platform.domain.slots import Space
 
 _DAY = dt.timedelta(days=1)
 _MOST_OTHERS = 5
+_MOST_LOOKS = 3_000_000  # a second or two; a venue's real calendar takes some ten thousand
 
 
 def conflicts(
@@ -23,6 +26,9 @@ def conflicts(
 
     What stands where it should goes first, then what is to move, then what is new. Who cannot move
     stays, and may be in the way of the next: so this goes on until nobody new has to stay.
+
+    Raises:
+        Invalid: so many lie side by side, or push each other on, that it would take too long.
     """
     if not offers or told.kind in {SlotKind.SHIFT, SlotKind.OUTREACH}:
         return {}
@@ -34,8 +40,9 @@ def conflicts(
     unsettled.sort(key=lambda one: one.external_id not in open_ones)
     fixed: list[Standing | SlotOffered] = [*settled, *staying]
     met: dict[str, list[Other]] = {}
+    looks = 0
     while True:
-        room = _Room(space, around.taken)
+        room = _Room(space, around.taken, looks)
         for one in fixed:
             room.take(_takes(one, around.spaces[one.space]))
         new = {}
@@ -50,12 +57,14 @@ def conflicts(
         fixed += stuck
         if not stuck:
             return met
+        looks = room.looks
 
 
 class _Room:
-    """Who is in a space, leaf by leaf and day by day."""
+    """Who is in a space, leaf by leaf and day by day. ``looks``: at how many of them, so far."""
 
-    def __init__(self, space: Space, taken: Iterable[Taken]) -> None:
+    def __init__(self, space: Space, taken: Iterable[Taken], looks: int) -> None:
+        self.looks = looks
         self._space = space
         self._leaves = set(space.leaves)
         self._days: dict[tuple[int, dt.date], list[Taken]] = {}
@@ -66,6 +75,7 @@ class _Room:
             if one.leaf in self._leaves:
                 for day in _days(one.starts_at, one.ends_at):
                     self._days.setdefault((one.leaf, day), []).append(one)
+                    self._look(1)
 
     def without_room_for(self, offer: SlotOffered) -> list[Other]:
         """The first of those who keep it out; nobody: it has room."""
@@ -79,7 +89,9 @@ class _Room:
     def _there(self, wanted: Taken) -> list[Taken]:
         found: dict[str, Taken] = {}
         for day in _days(wanted.starts_at, wanted.ends_at):
-            for one in self._days.get((wanted.leaf, day), ()):
+            on_day = self._days.get((wanted.leaf, day), [])
+            self._look(len(on_day))
+            for one in on_day:
                 if one.starts_at < wanted.ends_at and wanted.starts_at < one.ends_at:
                     found[one.by.external_id] = one
         return list(found.values())
@@ -88,18 +100,21 @@ class _Room:
         room = self._space.shared.get(wanted.leaf)
         if room is None or wanted.seats is None:
             return False
-        # The fullest moment is where one of them begins.
-        moments = {wanted.starts_at, *(one.starts_at for one in there)}
-        fullest = max(
-            sum(
-                room if one.seats is None else one.seats
-                for one in there
-                if one.starts_at <= moment < one.ends_at
-            )
-            for moment in moments
-            if moment >= wanted.starts_at
-        )
+        self._look(4 * len(there))
+        steps = []
+        for one in there:
+            seats = room if one.seats is None else one.seats
+            steps += [(max(one.starts_at, wanted.starts_at), seats), (one.ends_at, -seats)]
+        # At the fullest moment; who leaves then does so before others come.
+        fullest = max(itertools.accumulate(seats for _, seats in sorted(steps)))
         return fullest + wanted.seats <= room
+
+    def _look(self, count: int) -> None:
+        self.looks += count
+        if self.looks > _MOST_LOOKS:
+            message = "Too many of its events lie side by side, or push each other on."
+            fault = FieldError(path="", code="too_costly", message=message)
+            raise Invalid("The file takes too long.", code="calendar_unreadable", errors=[fault])
 
 
 def stands(offer: SlotOffered, live: Standing | None) -> bool:
