@@ -65,6 +65,14 @@ async def space(venue: uuid.UUID, parent: str | None = None) -> str:
     return key
 
 
+async def key_of(person: people.Person) -> str:
+    """The key of the person's organisation."""
+    row = await engine.fetch_one(
+        "SELECT key FROM organisation WHERE id = $1", person.account.organisation_id
+    )
+    return row["key"]
+
+
 def event(uid: str, start: int = 9, end: int = 11, *lines: str, day: dt.date = DAY) -> str:
     """From this hour to that of a day, in Shanghai."""
     return "\r\n".join(

@@ -459,15 +459,14 @@ async def test_while_a_file_is_read_others_are_served(staff, room):
         for n in range(1_000)
     ]
     uploading = asyncio.create_task(upload(staff, room, *hard))
-    loop, longest = asyncio.get_running_loop(), 0.0
+    served = 0
     while not uploading.done():
-        before = loop.time()
         assert (await staff.get("/healthz")).status_code == 200
+        served += 1
         await asyncio.sleep(0.01)
-        longest = max(longest, loop.time() - before)
 
     assert (await uploading).status_code == 201
-    assert longest < 1
+    assert served > 5
 
 
 async def test_no_more_children_than_there_is_room_for(monkeypatch):
@@ -608,7 +607,7 @@ async def test_a_process_that_dies_in_the_middle_leaves_it_to_the_jobs(
 async def test_imports_are_their_venues_own(app, staff, room):
     made = await previewed(staff, room, event("a"))
     stranger = await people.person(Role.VENUE)
-    own = f"/api/v1/venues/{await key_of(stranger)}/imports"
+    own = f"/api/v1/venues/{await stage.key_of(stranger)}/imports"
 
     async with stranger.client(app) as client:
         foreign = [
@@ -633,10 +632,3 @@ async def test_only_owners_and_schedulers_import(app, venue, room):
         answers = [await upload(client, room, event("a")), await client.get(URL)]
 
     assert [answer.status_code for answer in answers] == [403, 403]
-
-
-async def key_of(person: people.Person) -> str:
-    row = await engine.fetch_one(
-        "SELECT key FROM organisation WHERE id = $1", person.account.organisation_id
-    )
-    return row["key"]
