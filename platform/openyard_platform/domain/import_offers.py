@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from openyard_calendars import zones
 from openyard_calendars.reading import ReadEvent
 from openyard_calendars.unreadable import Unreadable
 from openyard_events import venue_messages
@@ -67,9 +68,10 @@ def _add_slots(wanted: Wanted, events: Iterable[ReadEvent], told: Instructions) 
     given: dict[str, Any] = {"space": told.space, "capacity": told.capacity, "kind": told.kind}
     if told.audiences is not None:
         given["audiences"] = told.audiences
+    zone = zones.resolve(told.zone, {})
     for event in events:
         name = event_slots.external_id(event, told.prefix)
-        for row in event_slots.of_event(event, name, 1, given):
+        for row in event_slots.of_event(event, name, 1, given, zone):
             _want(wanted, row)
 
 
