@@ -29,8 +29,11 @@ _HOUR = dt.timedelta(hours=1)
 
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Stack]:
-    """Without the rules about seats, spaces and parties; what was due is never worked off."""
-    patches = (guards.SEATS, guards.SPACES, guards.PARTIES, guards.EXPIRY)
+    """Without the rules about seats, spaces and parties.
+
+    What is due is never worked off, and who leaves is not taken out of its hour.
+    """
+    patches = (guards.SEATS, guards.SPACES, guards.PARTIES, guards.EXPIRY, guards.CLAIMS)
     with guards.unguarded(*patches) as running:
         yield running
 
@@ -315,6 +318,11 @@ async def test_at_a_release_nobody_overtakes_who_waits(stack: Stack):
     await _release_in_the_rush(stack, 120)
 
 
+async def test_without_its_guard_kept_seats_are_given_to_whoever_asks(bare: Stack):
+    with pytest.raises(AssertionError, match="confirmed"):
+        await _release_in_the_rush(bare, 120)
+
+
 # A capacity lowered while people reserve ------------------------------------------------------
 
 
@@ -438,3 +446,8 @@ def _minutes(at: dt.datetime) -> int:
 async def test_who_cancels_is_gone_and_who_stays_is_moved(stack: Stack):
     for _ in range(3):
         await _moved_while_cancelling(stack, 20)
+
+
+async def test_without_its_guard_who_has_cancelled_is_still_there(bare: Stack):
+    with pytest.raises(AssertionError):
+        await _moved_while_cancelling(bare, 20)

@@ -14,8 +14,9 @@ from tests.integration.test_deciding import HOUR, SATURDAY, Desk, desk, opened, 
 
 __all__ = ["desk"]
 
-PEOPLE = 60
-ROUNDS = 15
+# Ten thousand times two partitions want one party, each in its own order.
+PEOPLE = 200
+ROUNDS = 50
 
 
 @pytest.fixture

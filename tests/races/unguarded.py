@@ -41,13 +41,9 @@ EXPIRY = """
 from openyard_platform.domain import due
 due.work_off = lambda *_: None
 """
-LINE = """
-from openyard_platform.domain import rules
-rules._nobody_before = lambda *_: True
-"""
-RECOUNT = """
-from openyard_platform.domain import offers
-offers._recount = lambda state, decisions, slot, living, at: None
+CLAIMS = """
+from openyard_platform.domain import occupancy
+occupancy.free_party = lambda *_: None
 """
 
 
