@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 DATA ?= data
 PORT ?= 8000
+CRASHES ?= 200
 PACKAGES := platform events workers calendars infra
 
 .DEFAULT_GOAL := help
-.PHONY: help up test check format bench clean
+.PHONY: help up test check format crashes bench clean
 
 help: ## What there is
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,6 +34,9 @@ check: .venv/ready ## Lint, types, and the arrows between the packages
 format: .venv/ready ## Format and mend what can be mended
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+crashes: .venv/ready ## Crash everything under load, again and again (CRASHES=200: half an hour)
+	OPENYARD_CRASHES=$(CRASHES) $(BIN)/python -m pytest -q tests/races/test_crash_matrix.py
 
 bench: .venv/ready ## Measure booking and calendars beside their baselines (minutes)
 	$(BIN)/openyard bench rush

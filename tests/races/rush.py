@@ -3,7 +3,6 @@
 import asyncio
 import datetime as dt
 import json
-import random
 import uuid
 from typing import Any
 from urllib.parse import urlsplit
@@ -58,25 +57,18 @@ async def fresh_slot(stack: Stack, *, capacity: int, venue: int = 0, **changes: 
     return str(receipt.slot_id)
 
 
-async def rush(
-    stack: Stack, slot: str, parties: int, *, over: float = 0.0, waitlist: bool = False
-) -> list[Answer]:
-    """Every party asks once, at a moment within ``over`` seconds, and waits for its decision."""
+async def rush(stack: Stack, slot: str, parties: int, *, waitlist: bool = False) -> list[Answer]:
+    """Every party asks once, all at the same moment, and waits for its decision."""
     families = stack.accounts("family")[:parties]
     assert len(families) == parties
-    moments = random.Random(parties)  # noqa: S311 - nothing secret
     return list(
         await asyncio.gather(
-            *(
-                _one(stack.url, family["token"], slot, moments.uniform(0, over), waitlist)
-                for family in families
-            )
+            *(_one(stack.url, family["token"], slot, waitlist) for family in families)
         )
     )
 
 
-async def _one(url: str, token: str, slot: str, delay: float, waitlist: bool) -> Answer:  # noqa: FBT001
-    await asyncio.sleep(delay)
+async def _one(url: str, token: str, slot: str, waitlist: bool) -> Answer:  # noqa: FBT001
     key = uuid.uuid4().hex
     wish = {"slot_id": slot, "seats": 1, "waitlist": waitlist}
     deadline = asyncio.get_running_loop().time() + _GIVE_UP
@@ -138,16 +130,29 @@ async def request(  # noqa: PLR0913 - what a request is made of
     body: Any = None,
     headers: dict[str, str] | None = None,
 ) -> tuple[int, dict[str, str], dict[str, Any]]:
-    """One request on a connection of its own."""
+    """One request on a connection of its own, and its answer in JSON."""
+    data = b"" if body is None else json.dumps(body).encode()
+    status, told, rest = await fetch(url, method, path, token, data, headers)
+    return status, told, json.loads(rest or b"{}")
+
+
+async def fetch(  # noqa: PLR0913 - what a request is made of
+    url: str,
+    method: str,
+    path: str,
+    token: str = "",
+    data: bytes = b"",
+    headers: dict[str, str] | None = None,
+) -> tuple[int, dict[str, str], bytes]:
+    """One request on a connection of its own, and its answer as it came."""
     address = urlsplit(url)
     async with asyncio.timeout(30):
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         try:
-            data = b"" if body is None else json.dumps(body).encode()
             lines = [
                 f"{method} {path} HTTP/1.1",
                 f"Host: {address.netloc}",
-                f"Authorization: Bearer {token}",
+                *([f"Authorization: Bearer {token}"] if token else []),
                 "Content-Type: application/json",
                 f"Content-Length: {len(data)}",
                 "Connection: close",
@@ -164,7 +169,7 @@ async def request(  # noqa: PLR0913 - what a request is made of
     told = {name.lower(): value.strip() for name, _, value in (one.partition(":") for one in more)}
     if len(rest) < int(told.get("content-length", "0")):
         raise asyncio.IncompleteReadError(rest, None)
-    return int(first.split()[1]), told, json.loads(rest or b"{}")
+    return int(first.split()[1]), told, rest
 
 
 class Line:

@@ -1,8 +1,5 @@
-"""300 parties, 40 seats: exactly the first 40 in line get one, whatever dies in the middle."""
+"""300 parties, 40 seats: exactly the first 40 in line get one. Who may die: test_crash_matrix."""
 
-import asyncio
-import os
-import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,7 +7,7 @@ import pytest
 from openyard_events import bus
 from tests.races import unguarded as guards
 from tests.races.rush import Line, check, fresh_slot, request, rush
-from tests.stack import Stack, wait_until
+from tests.stack import Stack
 
 PARTIES, SEATS = 300, 40
 
@@ -37,56 +34,6 @@ async def test_who_comes_too_late_waits_in_line(stack: Stack):
     )
     assert len(waiting) == PARTIES - SEATS
     assert [one.waitlist_place for one in waiting] == list(range(1, PARTIES - SEATS + 1))
-
-
-async def test_a_killed_decider_changes_nothing(stack: Stack):
-    await _disturbed(stack, lambda: _signal(stack, "decider", signal.SIGKILL))
-
-
-async def test_a_paused_decider_changes_nothing(stack: Stack):
-    async def pause() -> None:
-        paused = stack.pids()["decider"]
-        for pid in paused[:1]:
-            os.kill(pid, signal.SIGSTOP)
-        await asyncio.sleep(10)
-        for pid in paused[:1]:
-            os.kill(pid, signal.SIGCONT)
-
-    # Each decider is at home in some partitions: the venue of one, then of another.
-    for venue in (0, 1):
-        await _disturbed(stack, pause, venue=venue)
-
-
-async def test_a_killed_bus_changes_nothing(stack: Stack):
-    await _disturbed(stack, lambda: _signal(stack, "nats", signal.SIGKILL))
-
-
-async def test_a_killed_web_process_changes_nothing(stack: Stack):
-    await _disturbed(stack, lambda: _signal(stack, "web", signal.SIGKILL))
-
-
-async def test_a_killed_database_changes_nothing(stack: Stack):
-    await _disturbed(stack, lambda: _signal(stack, "postgres", signal.SIGKILL))
-
-
-async def _disturbed(stack: Stack, disturb, *, venue: int = 0) -> None:
-    slot = await fresh_slot(stack, capacity=SEATS, venue=venue)
-    running = asyncio.create_task(rush(stack, slot, PARTIES, over=3.0))
-    await asyncio.sleep(1.0)
-    await disturb()
-    await check(stack, slot, await running, seats=SEATS)
-
-
-async def _signal(stack: Stack, role: str, number: signal.Signals) -> None:
-    before = stack.pids()[role]
-    for pid in before:
-        os.kill(pid, number)
-
-    def is_back() -> bool:
-        now = stack.pids()[role]
-        return len(now) == len(before) and not set(now) & set(before)
-
-    await asyncio.to_thread(wait_until, is_back, 20, f"{role} is back")
 
 
 @pytest.fixture(scope="module")
