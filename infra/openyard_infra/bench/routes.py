@@ -19,7 +19,7 @@ from openyard_platform.domain.slots import Slot
 from openyard_platform.domain.state import Asked, Decisions, State
 from openyard_platform.store import engine
 from openyard_platform.web import auth
-from openyard_platform.web.reservations import Decided
+from openyard_platform.web.reservation_bodies import Decided
 
 _to_json = msgspec.json.Encoder().encode
 

@@ -1,6 +1,5 @@
 """HTTP for reservations: ask, look, give back."""
 
-import datetime as dt
 import secrets
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
@@ -11,7 +10,6 @@ import asyncpg
 from litestar import Litestar, Request, Response, Router, delete, get, patch, post
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import FromPath, FromQuery, HeaderParameter, JSONBody
-from msgspec import Struct
 from msgspec.structs import replace
 
 from openyard_events.commands import Outcome
@@ -28,6 +26,14 @@ from openyard_platform.store import waiting
 from openyard_platform.store.waiting import Estimate
 from openyard_platform.web import auth
 from openyard_platform.web.answers import Json
+from openyard_platform.web.reservation_bodies import (
+    Alternative,
+    Decided,
+    Page,
+    Requested,
+    ReservationOut,
+    shown,
+)
 from openyard_platform.web.slots import remaining
 
 PATH = "/api/v1/reservations"
@@ -49,88 +55,7 @@ _NO_DATABASE = (
 )
 
 
-class Decided(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The decision, as soon as it is known."""
-
-    id: UUID
-    status: str
-    position: int | None
-    slot_id: UUID | None
-    seats: int
-    adults: int = 0
-    waitlist_place: int | None = None
-    decided_at: dt.datetime | None = None
-
-
-class Requested(Struct, frozen=True, kw_only=True):
-    """Accepted; ``queue_ahead``: about how many are decided first."""
-
-    id: UUID
-    queue_ahead: int
-    status: str = "requested"
-
-
-class SlotOut(Struct, frozen=True, kw_only=True):
-    id: UUID
-    title: str
-    kind: str
-    starts_at: dt.datetime
-    ends_at: dt.datetime
-    venue: str
-    venue_name: str
-    address: str
-    space: str
-
-
-class Alternative(Struct, frozen=True, kw_only=True):
-    """Another slot where the same party would get its seats now."""
-
-    id: UUID
-    title: str
-    starts_at: dt.datetime
-    ends_at: dt.datetime
-    remaining: int
-    venue: str
-    venue_name: str
-    space: str
-
-
-class ReservationOut(Struct, frozen=True, kw_only=True):
-    """A reservation as its holder reads it. ``skips``: who was served before it, and why.
-
-    Only where it is asked for by its id: ``waitlist_estimate``, how far the seats of earlier slots
-    got, while it waits; ``alternatives``, what would do instead, where it was refused.
-    """
-
-    id: UUID
-    status: str
-    position: int
-    waitlist_place: int | None
-    seats: int
-    adults: int
-    refusals: list[dict[str, Any]]
-    needs_reconfirm: bool
-    cancelled_by: str | None
-    reason: str | None
-    note: str | None
-    created_at: dt.datetime
-    updated_at: dt.datetime
-    slot_id: UUID
-    slot: SlotOut
-    offer_expires_at: dt.datetime | None = None
-    skips: list[dict[str, Any]] = []
-    waitlist_estimate: Estimate | None = None
-    alternatives: list[Alternative] = []
-
-
 _IN_LINE = ResponseSpec(Requested, description="Accepted, not yet decided", generate_examples=False)
-
-
-class Page(Struct, frozen=True, kw_only=True):
-    """Newest first. ``next``: the ``before`` of the next page, where there is one."""
-
-    items: list[ReservationOut]
-    next: UUID | None
 
 
 @post(
@@ -190,7 +115,7 @@ async def reserve(
 @get(PATH, operation_id="listReservations", opt=auth.LOGGED_IN)
 async def list_own(request: Request[Any, Any, Any], before: FromQuery[UUID | None] = None) -> Page:
     rows = await records.page(auth.current(request).holder_id, before=before, limit=_PAGE + 1)
-    items = [_out(row) for row in rows[:_PAGE]]
+    items = [shown(row) for row in rows[:_PAGE]]
     return Page(items=items, next=items[-1].id if len(rows) > _PAGE else None)
 
 
@@ -305,7 +230,7 @@ async def _answered(
 
 async def _in_full(request: Request[Any, Any, Any], row: records.Reservation) -> ReservationOut:
     return replace(
-        _out(row),
+        shown(row),
         waitlist_estimate=await estimate_of(row),
         alternatives=await ways_out_of(request, row),
     )
@@ -387,7 +312,7 @@ async def _as_it_stands(
             position=known.position,
             alternatives=await ways_out_of(request, known),
         )
-    return Response(_out(known), status_code=status, headers={"Location": f"{PATH}/{known.id}"})
+    return Response(shown(known), status_code=status, headers={"Location": f"{PATH}/{known.id}"})
 
 
 def _requested(queued: Queued) -> Response[Decided | Requested | ReservationOut]:
@@ -395,38 +320,6 @@ def _requested(queued: Queued) -> Response[Decided | Requested | ReservationOut]
         Requested(id=queued.id, queue_ahead=queued.queue_ahead),
         status_code=202,
         headers={"Location": f"{PATH}/{queued.id}", "Retry-After": "1"},
-    )
-
-
-def _out(row: records.Reservation) -> ReservationOut:
-    return ReservationOut(
-        id=row.id,
-        status=row.status,
-        position=row.position,
-        waitlist_place=row.waitlist_place,
-        seats=row.seats,
-        adults=row.adults,
-        refusals=row.refusals,
-        needs_reconfirm=row.needs_reconfirm,
-        cancelled_by=row.cancelled_by,
-        reason=row.reason,
-        note=row.note,
-        created_at=row.created_at.astimezone(clock.SHANGHAI),
-        updated_at=row.updated_at.astimezone(clock.SHANGHAI),
-        slot_id=row.slot_id,
-        slot=SlotOut(
-            id=row.slot_id,
-            title=row.title,
-            kind=row.kind,
-            starts_at=row.starts_at.astimezone(clock.SHANGHAI),
-            ends_at=row.ends_at.astimezone(clock.SHANGHAI),
-            venue=row.venue_key,
-            venue_name=row.venue_name,
-            address=row.address,
-            space=row.space,
-        ),
-        offer_expires_at=row.offer_expires_at and row.offer_expires_at.astimezone(clock.SHANGHAI),
-        skips=row.skips,
     )
 
 

@@ -21,7 +21,8 @@ from openyard_platform.store.tables import StudyGroupRow
 from openyard_platform.web import auth, problems
 from openyard_platform.web.pages import forms, rendering
 from openyard_platform.web.pages.forms import Form
-from openyard_platform.web.reservations import Alternative, desk, ways_out
+from openyard_platform.web.reservation_bodies import Alternative
+from openyard_platform.web.reservations import desk, ways_out
 from openyard_platform.web.slots import SlotOut, load, present
 
 _OTHERS = 4
