@@ -51,7 +51,9 @@ def hand_on(state: State, decisions: Decisions, slot: Slot, at: dt.datetime) -> 
         passed.append((waiting, obstacle))
         if _is_next(slot, waiting, at):
             saved_for |= {None, waiting.allotment}
-    if offered and slot.id in state.cut_short and slot.free > 0:
+    # The rest of a line that was cut short has its turn where anybody of this part was served, or
+    # where nobody of it waits any more.
+    if slot.id in state.cut_short and slot.free > 0 and (offered or not passed):
         slot.make_due(at)
 
 

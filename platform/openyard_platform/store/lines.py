@@ -27,24 +27,27 @@ async def load(
 ) -> None:
     """The lines of loaded slots where seats may be handed on by ``at``.
 
-    That is where something is due, and, ``giving``, where somebody may give seats back; there as
-    much of the line as is looked at in one go. Of a slot that is withdrawn as many as are told in
-    one go; of one that its venue states anew (``restated``, by venue and external id), everybody.
+    That is where something is due, and, ``giving``, where somebody may give seats back; there who
+    was offered seats, and as much of the line as is looked at in one go. Of a slot that is withdrawn
+    also as many as are told in one go: the statement may turn out to be an old one, and the slot
+    stay. Of one that its venue states anew (``restated``, by venue and external id), everybody.
     """
     named = state.by_external.items()
     stated = {slot.id for known, slot in named if known in restated}
     withdrawn = {slot.id for known, slot in named if known not in restated}
-    others = [one for one in state.slots.values() if one.id not in stated | withdrawn]
+    others = [one for one in state.slots.values() if one.id not in stated]
     due = [one for one in others if one.is_due(at)]
     closed = {one.id for one in due if one.status == SlotStatus.WITHDRAWN}
     open_due = {one.id for one in due} - closed
     lines = {one.id for one in others if giving and one.waiting} - closed
     await _load(connection, state, stated, _LIVING, None)
     await _load(connection, state, closed | withdrawn, _LIVING, waitlist.REACH)
-    await _load(connection, state, open_due, _OFFERED, None)
+    await _load(connection, state, lines | open_due, _OFFERED, None)
     await _load(connection, state, lines | open_due, _WAITING, waitlist.REACH)
     for slot_id, known in state.on_slot.items():
-        state.on_slot[slot_id] = sorted(known, key=lambda one: state.reservations[one].position)
+        state.on_slot[slot_id] = sorted(
+            set(known), key=lambda one: state.reservations[one].position
+        )
     # Where nobody waits yet, everybody who will is in this batch.
     state.lined_up |= {one.id for one in others if not one.waiting and not one.is_due(at)}
 
