@@ -57,18 +57,24 @@ async def fresh_slot(stack: Stack, *, capacity: int, venue: int = 0, **changes: 
     return str(receipt.slot_id)
 
 
-async def rush(stack: Stack, slot: str, parties: int, *, waitlist: bool = False) -> list[Answer]:
-    """Every party asks once, all at the same moment, and waits for its decision."""
+async def rush(
+    stack: Stack, slot: str, parties: int, *, over: float = 0.0, waitlist: bool = False
+) -> list[Answer]:
+    """Every party asks once, at a moment within ``over`` seconds, and waits for its decision."""
     families = stack.accounts("family")[:parties]
     assert len(families) == parties
     return list(
         await asyncio.gather(
-            *(_one(stack.url, family["token"], slot, waitlist) for family in families)
+            *(
+                _one(stack.url, family["token"], slot, number * over / parties, waitlist)
+                for number, family in enumerate(families)
+            )
         )
     )
 
 
-async def _one(url: str, token: str, slot: str, waitlist: bool) -> Answer:  # noqa: FBT001
+async def _one(url: str, token: str, slot: str, delay: float, waitlist: bool) -> Answer:  # noqa: FBT001
+    await asyncio.sleep(delay)
     key = uuid.uuid4().hex
     wish = {"slot_id": slot, "seats": 1, "waitlist": waitlist}
     deadline = asyncio.get_running_loop().time() + _GIVE_UP

@@ -28,9 +28,10 @@ async def load(
     """The lines of loaded slots where seats may be handed on by ``at``.
 
     That is where something is due, and, ``giving``, where somebody may give seats back; there who
-    was offered seats, and as much of the line as is looked at in one go. Of a slot that is withdrawn
-    also as many as are told in one go: the statement may turn out to be an old one, and the slot
-    stay. Of one that its venue states anew (``restated``, by venue and external id), everybody.
+    was offered seats, and as much of the line as is looked at in one go. Of a slot that is
+    withdrawn also as many as are told in one go: the statement may turn out to be an old one, and
+    the slot stay. Of one that its venue states anew (``restated``, by venue and external id),
+    everybody.
     """
     named = state.by_external.items()
     stated = {slot.id for known, slot in named if known in restated}
