@@ -9,6 +9,7 @@ from uuid import UUID
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from openyard_calendars.reading import ReadEvent
 from openyard_calendars.unreadable import Unreadable
@@ -74,39 +75,26 @@ def event(uid: str, start: float = 9, end: float = 11, **changes) -> ReadEvent:
 
 def applied(items: Iterable[Item], before: Iterable[Standing] = ()) -> list[Standing]:
     """What stands when all of it is published."""
-    known = {one.external_id: one for one in before}
+    known = {one.slot.external_id: one for one in before}
     for item in items:
         live = known.get(item.external_id)
         if item.withdrawal:
-            known[item.external_id] = replaced(
-                live, is_open=False, reason=REASON, version=item.withdrawal.version
+            assert live is not None
+            version = item.withdrawal.version
+            known[item.external_id] = replace(
+                live, is_open=False, reason=REASON, slot=replace(live.slot, version=version)
             )
         if item.offer:
-            offer = item.offer
-            assert live is None or offer.version > live.version
+            assert live is None or item.offer.version > live.slot.version
             known[item.external_id] = Standing(
-                external_id=offer.external_id,
-                version=offer.version,
-                is_open=True,
-                reason=None,
-                kind=offer.kind.value,
-                title=offer.title,
-                description=offer.description,
-                space=offer.space,
-                starts_at=offer.starts_at,
-                ends_at=offer.ends_at,
-                capacity=offer.capacity,
-                audiences=None,
-                taken=0,
-                waiting=0,
-                exclusive=offer.exclusive,
+                slot=item.offer, is_open=True, reason=None, taken=0, waiting=0
             )
     return list(known.values())
 
 
 def replaced(standing: Standing, **changes) -> Standing:
-    values = {name: getattr(standing, name) for name in Standing.__struct_fields__}
-    return Standing(**values | changes)
+    """The same with other fields of its slot."""
+    return replace(standing, slot=replace(standing.slot, **changes))
 
 
 def survey(
@@ -115,13 +103,14 @@ def survey(
     taken = [
         Taken(
             leaf=leaf,
-            starts_at=one.starts_at,
-            ends_at=one.ends_at,
-            seats=one.capacity if SPACES[one.space].is_shared and not one.exclusive else None,
+            starts_at=one.slot.starts_at,
+            ends_at=one.slot.ends_at,
+            seats=None if one.slot.exclusive or not space.is_shared else one.slot.capacity,
             by=one.as_other(),
         )
         for one in others
-        for leaf in SPACES[one.space].leaves
+        for space in [SPACES[one.slot.space]]
+        for leaf in space.leaves
     ]
     around = Around(own=list(own), taken=taken, spaces=SPACES)
     return import_items.survey(list(found), instructions or told(), around, NOW)
@@ -179,7 +168,7 @@ def test_busy_time_is_as_long_as_its_events_and_never_twice(some):
 def test_whatever_stood_before_the_file_stands_afterwards(purpose, theirs, earlier, later):
     """And a second look finds nothing more to do, and nobody is where somebody else is."""
     others = applied(survey(theirs, told(space="court")).items)
-    others = [replaced(one, external_id=f"other:{one.external_id}") for one in others]
+    others = [replaced(one, external_id=f"other:{one.slot.external_id}") for one in others]
     first = applied(survey(earlier, told(purpose), others=others).items)
 
     seen = survey(later, told(purpose), first, others)
@@ -187,7 +176,7 @@ def test_whatever_stood_before_the_file_stands_afterwards(purpose, theirs, earli
     again = survey(later, told(purpose), after, others)
 
     assert not [item for item in again.items if item.change in PUBLISHED]
-    standing = [one for one in [*after, *others] if one.is_open]
+    standing = [one.slot for one in [*after, *others] if one.is_open]
     for one, other in itertools.combinations(standing, 2):
         apart = one.ends_at <= other.starts_at or other.ends_at <= one.starts_at
         assert apart or not set(SPACES[one.space].leaves) & set(SPACES[other.space].leaves)
@@ -201,7 +190,7 @@ def test_in_the_order_of_the_items_there_is_always_room(earlier, later):
     """Unless two change places: then one of them is refused, and the next upload moves it."""
     first = applied(survey(earlier).items)
     seen = survey(later, own=first)
-    room = {one.external_id: (one.starts_at, one.ends_at) for one in first}
+    room = {one.slot.external_id: (one.slot.starts_at, one.slot.ends_at) for one in first}
 
     for wave in import_items.waves(enumerate(seen.items), 5):
         assert len({item.change for _, item in wave}) == 1
@@ -348,6 +337,67 @@ def test_who_has_a_slot_already_goes_before_who_is_new():
     assert changes(seen) == {"a": Change.CONFLICT, "z": Change.MOVED}
 
 
+OURS = [
+    ({"PARTY-MAX": "6", "AGE-MIN": "8"}, {"AGE-MIN": "10", "PARTY-MAX": "6"}),
+    ({}, {"ALLOTMENTS": "school:5:24"}),
+    ({"BUFFER-AFTER-MINUTES": "15"}, {}),
+]
+
+
+@pytest.mark.parametrize(("before", "after"), OURS)
+def test_what_an_event_states_of_its_slot_is_taken_over_and_compared(before, after):
+    first = survey([event("a", stated=before)])
+    standing = applied(first.items)
+
+    assert first.items[0].offer.party is None or first.items[0].offer.party.max == 6
+    assert changes(survey([event("a", stated=before)], own=standing)) == {"a": Change.SAME}
+    assert changes(survey([event("a", stated=after)], own=standing)) == {"a": Change.CHANGED}
+
+
+@pytest.mark.parametrize(
+    ("stated", "code"),
+    [
+        ({"COLOUR": "red"}, "unknown_field"),
+        ({"CAPACITY": "many"}, "wrong_type"),
+        ({"SPACE": "nowhere"}, "space_unknown"),
+    ],
+)
+def test_what_an_event_states_wrongly_has_its_reason(stated, code):
+    seen = survey([event("a", stated=stated)])
+
+    assert not seen.items
+    assert [one.code for one in seen.problems] == [code]
+
+
+def test_events_may_state_spaces_of_their_own():
+    room = {"SPACE": "reading-room"}
+
+    seen = survey([event("a"), event("b", stated=room), event("c"), event("d", stated=room)])
+
+    assert changes(seen) == {
+        "a": Change.ADDED,
+        "b": Change.ADDED,
+        "c": Change.CONFLICT,
+        "d": Change.ADDED,
+    }
+
+
+def test_buffers_are_in_the_way_and_claims_on_booking_are_not():
+    after = {"BUFFER-AFTER-MINUTES": "30"}
+    claimed = {"CLAIM": "on_booking"}
+
+    seen = survey(
+        [
+            event("a", stated=after),
+            event("b", 11, 12),
+            event("c", 13, 14),
+            event("d", 13, 14, stated=claimed),
+        ]
+    )
+
+    assert [name for name, change in changes(seen).items() if change is Change.CONFLICT] == ["b"]
+
+
 def test_shifts_take_no_space_and_have_no_conflicts():
     seen = survey([event("a"), event("b")], told(kind=SlotKind.SHIFT))
 
@@ -423,7 +473,9 @@ def test_a_school_year_is_reckoned_in_a_moment():
     started = time.process_time()
 
     same = survey(some, own=own)
-    met = survey(some, others=[replaced(one, external_id=f"o{one.external_id}") for one in others])
+    met = survey(
+        some, others=[replaced(one, external_id=f"o{one.slot.external_id}") for one in others]
+    )
 
     assert time.process_time() - started < 5
     assert set(changes(same).values()) == {Change.SAME}

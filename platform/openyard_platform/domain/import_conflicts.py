@@ -4,13 +4,13 @@ import datetime as dt
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
 
-from openyard_events.contracts import FieldError, SlotKind, SlotOffered
+from openyard_events.contracts import Claim, FieldError, SlotKind, SlotOffered
 from openyard_platform.domain.errors import Invalid
-from openyard_platform.domain.import_offers import as_other
-from openyard_platform.domain.imports import Around, Instructions, Other, Standing, Taken
-from openyard_platform.domain.slots import Space
+from openyard_platform.domain.imports import Around, Other, Standing, Taken
 
 _DAY = dt.timedelta(days=1)
+_MINUTE = dt.timedelta(minutes=1)
+_NOWHERE = {SlotKind.SHIFT, SlotKind.OUTREACH}  # they take no space
 _MOST_OTHERS = 5
 _MOST_LOOKS = 3_000_000  # a second or two; a venue's real calendar takes some ten thousand
 
@@ -20,7 +20,6 @@ def conflicts(
     known: Mapping[str, Standing],
     staying: Iterable[Standing],
     around: Around,
-    told: Instructions,
 ) -> dict[str, list[Other]]:
     """Offers for which there is no room, each with who is there.
 
@@ -30,9 +29,6 @@ def conflicts(
     Raises:
         Invalid: so many lie side by side, or push each other on, that it would take too long.
     """
-    if not offers or told.kind in {SlotKind.SHIFT, SlotKind.OUTREACH}:
-        return {}
-    space = around.spaces[told.space]
     order = sorted(offers.values(), key=lambda one: (one.starts_at, one.external_id))
     settled = [one for one in order if stands(one, known.get(one.external_id))]
     unsettled = [one for one in order if not stands(one, known.get(one.external_id))]
@@ -41,50 +37,73 @@ def conflicts(
     fixed: list[Standing | SlotOffered] = [*settled, *staying]
     met: dict[str, list[Other]] = {}
     looks = 0
-    while True:
-        room = _Room(space, around.taken, looks)
+    while unsettled:
+        room = _Room(around, unsettled, looks)
         for one in fixed:
-            room.take(_takes(one, around.spaces[one.space]))
+            room.take(one)
         new = {}
         for offer in [one for one in unsettled if one.external_id not in met]:
             in_the_way = room.without_room_for(offer)
             if in_the_way:
                 new[offer.external_id] = in_the_way
             else:
-                room.take(_takes(offer, space))
+                room.take(offer)
         met |= new
         stuck = [known[name] for name in new if name in open_ones]
         fixed += stuck
         if not stuck:
-            return met
+            break
         looks = room.looks
+    return met
 
 
 class _Room:
-    """Who is in a space, leaf by leaf and day by day. ``looks``: at how many of them, so far."""
+    """Who is in the spaces, leaf by leaf and day by day. ``looks``: at how many, so far."""
 
-    def __init__(self, space: Space, taken: Iterable[Taken], looks: int) -> None:
+    def __init__(self, around: Around, wanted: Iterable[SlotOffered], looks: int) -> None:
         self.looks = looks
-        self._space = space
-        self._leaves = set(space.leaves)
+        self._spaces = around.spaces
+        # Nobody need look at leaves that nobody wants.
+        self._leaves = {leaf for one in wanted for leaf in around.spaces[one.space].leaves}
         self._days: dict[tuple[int, dt.date], list[Taken]] = {}
-        self.take(taken)
+        self._take(around.taken)
 
-    def take(self, taken: Iterable[Taken]) -> None:
+    def take(self, one: SlotOffered | Standing) -> None:
+        self._take(self._taken_by(one))
+
+    def without_room_for(self, offer: SlotOffered) -> list[Other]:
+        """The first of those who keep it out; nobody: it has room."""
+        met: dict[str, Other] = {}
+        shared = self._spaces[offer.space].shared
+        for wanted in self._taken_by(offer):
+            there = self._there(wanted)
+            if there and not self._is_enough(wanted, there, shared.get(wanted.leaf)):
+                met |= {one.by.external_id: one.by for one in there}
+        return list(met.values())[:_MOST_OTHERS]
+
+    def _take(self, taken: Iterable[Taken]) -> None:
         for one in taken:
             if one.leaf in self._leaves:
                 for day in _days(one.starts_at, one.ends_at):
                     self._days.setdefault((one.leaf, day), []).append(one)
                     self._look(1)
 
-    def without_room_for(self, offer: SlotOffered) -> list[Other]:
-        """The first of those who keep it out; nobody: it has room."""
-        met: dict[str, Other] = {}
-        for wanted in _takes(offer, self._space):
-            there = self._there(wanted)
-            if there and not self._is_enough(wanted, there):
-                met |= {one.by.external_id: one.by for one in there}
-        return list(met.values())[:_MOST_OTHERS]
+    def _taken_by(self, one: SlotOffered | Standing) -> Iterator[Taken]:
+        """Each leaf that it takes, and how much of it; buffers are in it."""
+        standing = one if isinstance(one, Standing) else None
+        slot = one.slot if isinstance(one, Standing) else one
+        held = standing is not None and standing.taken > 0
+        if slot.kind in _NOWHERE or (slot.claim is Claim.ON_BOOKING and not held):
+            return
+        space = self._spaces[slot.space]
+        for leaf in space.leaves:
+            yield Taken(
+                leaf=leaf,
+                starts_at=slot.starts_at - slot.buffer_before_minutes * _MINUTE,
+                ends_at=slot.ends_at + slot.buffer_after_minutes * _MINUTE,
+                seats=slot.capacity if space.is_shared and not slot.exclusive else None,
+                by=Other.of(slot) if standing is None else standing.as_other(),
+            )
 
     def _there(self, wanted: Taken) -> list[Taken]:
         found: dict[str, Taken] = {}
@@ -96,8 +115,8 @@ class _Room:
                     found[one.by.external_id] = one
         return list(found.values())
 
-    def _is_enough(self, wanted: Taken, there: list[Taken]) -> bool:
-        room = self._space.shared.get(wanted.leaf)
+    def _is_enough(self, wanted: Taken, there: list[Taken], room: int | None) -> bool:
+        """``room``: people that a shareable leaf has room for; None: it is none."""
         if room is None or wanted.seats is None:
             return False
         self._look(4 * len(there))
@@ -123,21 +142,8 @@ def stands(offer: SlotOffered, live: Standing | None) -> bool:
         live is not None
         and live.is_open
         and (offer.starts_at, offer.ends_at, offer.space)
-        == (live.starts_at, live.ends_at, live.space)
+        == (live.slot.starts_at, live.slot.ends_at, live.slot.space)
     )
-
-
-def _takes(one: SlotOffered | Standing, space: Space) -> Iterator[Taken]:
-    """Each leaf that a slot takes, and how much of it."""
-    by = one.as_other() if isinstance(one, Standing) else as_other(one)
-    for leaf in space.leaves:
-        yield Taken(
-            leaf=leaf,
-            starts_at=one.starts_at,
-            ends_at=one.ends_at,
-            seats=one.capacity if space.is_shared and not one.exclusive else None,
-            by=by,
-        )
 
 
 def _days(starts_at: dt.datetime, ends_at: dt.datetime) -> list[dt.date]:

@@ -47,7 +47,10 @@ def survey(
 ) -> Survey:
     """What to publish so that the calendar's slots are as the file has them, and what not."""
     wanted = import_offers.wanted(found, told, now)
-    known = {one.external_id: one for one in around.own}
+    for name in [name for name, one in wanted.offers.items() if one.space not in around.spaces]:
+        message = f"No space {wanted.offers.pop(name).space!r} here."
+        wanted.problems.append(Problem(where=name, code="space_unknown", message=message))
+    known = {one.slot.external_id: one for one in around.own}
     leaving, items = _missing(known, wanted, told, now)
     items += wanted.covered
     offers = dict(wanted.offers)
@@ -56,8 +59,8 @@ def survey(
             del offers[name]  # what people closed stays closed
             items.append(_kept(live, "withdrawn"))
     staying = [one for name, one in known.items() if one.is_open and name not in wanted.offers]
-    staying = [one for one in staying if one.external_id not in leaving]
-    met = conflicts(offers, known, staying, around, told)
+    staying = [one for one in staying if one.slot.external_id not in leaving]
+    met = conflicts(offers, known, staying, around)
     for name, offer in offers.items():
         items.append(_compare(offer, known.get(name), met.get(name)))
     return Survey(items=_ordered(items), problems=[*wanted.problems, *wanted.over])
@@ -85,7 +88,7 @@ def _missing(
         if name in wanted.offers or not live.is_open:
             continue
         reason = doubts.of(name)
-        if told.purpose is Purpose.SLOTS and live.starts_at <= now:
+        if told.purpose is Purpose.SLOTS and live.slot.starts_at <= now:
             reason = "started"
         if reason:
             items.append(_kept(live, reason))
@@ -95,11 +98,13 @@ def _missing(
             Item(
                 change=Change.GONE,
                 external_id=name,
-                title=live.title,
-                starts_at=live.starts_at,
-                ends_at=live.ends_at,
+                title=live.slot.title,
+                starts_at=live.slot.starts_at,
+                ends_at=live.slot.ends_at,
                 before=live.as_other(),
-                withdrawal=SlotWithdrawn(external_id=name, version=live.version + 1, reason=REASON),
+                withdrawal=SlotWithdrawn(
+                    external_id=name, version=live.slot.version + 1, reason=REASON
+                ),
             )
         )
     return leaving, items
@@ -129,7 +134,7 @@ def _compare(offer: SlotOffered, live: Standing | None, met: list[Other] | None)
     standing = live if live is not None and live.is_open else None
     if met:
         return replace(_item(Change.CONFLICT, offer, standing), others=met)
-    newer = offer if live is None else replace(offer, version=live.version + 1)
+    newer = offer if live is None else replace(offer, version=live.slot.version + 1)
     if standing is None:
         return replace(_item(Change.ADDED, offer, None), offer=newer)
     if not stands(offer, standing):
@@ -141,10 +146,7 @@ def _compare(offer: SlotOffered, live: Standing | None, met: list[Other] | None)
 
 def _says(offer: SlotOffered, live: Standing) -> bool:
     """Whether the slot tells people what it should."""
-    audiences = None if offer.audiences is None else [each.value for each in offer.audiences]
-    return (offer.title, offer.description, offer.capacity, audiences, offer.kind.value) == (
-        *(live.title, live.description, live.capacity, live.audiences, live.kind),
-    )
+    return replace(live.slot, version=offer.version) == offer
 
 
 def _item(change: Change, offer: SlotOffered, live: Standing | None) -> Item:
@@ -161,10 +163,10 @@ def _item(change: Change, offer: SlotOffered, live: Standing | None) -> Item:
 def _kept(live: Standing, reason: str) -> Item:
     return Item(
         change=Change.KEPT,
-        external_id=live.external_id,
-        title=live.title,
-        starts_at=live.starts_at,
-        ends_at=live.ends_at,
+        external_id=live.slot.external_id,
+        title=live.slot.title,
+        starts_at=live.slot.starts_at,
+        ends_at=live.slot.ends_at,
         before=live.as_other(),
         reason=reason,
     )

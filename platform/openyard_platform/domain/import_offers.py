@@ -96,7 +96,7 @@ def _add_busy(wanted: Wanted, events: Iterable[ReadEvent], told: Instructions) -
                     title=title,
                     starts_at=starts_at,
                     ends_at=ends_at,
-                    others=[as_other(last)],
+                    others=[Other.of(last)],
                 )
             )
             continue
@@ -147,14 +147,3 @@ def _whole_minutes(event: ReadEvent) -> tuple[dt.datetime, dt.datetime]:
 def _first_and_longest(stretch: tuple[dt.datetime, dt.datetime, str, str]) -> tuple[Any, ...]:
     starts_at, ends_at, name, _ = stretch
     return starts_at, starts_at - ends_at, name
-
-
-def as_other(offer: SlotOffered) -> Other:
-    return Other(
-        external_id=offer.external_id,
-        kind=offer.kind.value,
-        title=offer.title,
-        space=offer.space,
-        starts_at=offer.starts_at,
-        ends_at=offer.ends_at,
-    )

@@ -80,28 +80,31 @@ class Other(Struct, frozen=True, kw_only=True):
     taken: int = 0
     waiting: int = 0
 
+    @classmethod
+    def of(cls, slot: SlotOffered, *, taken: int = 0, waiting: int = 0) -> "Other":
+        return cls(
+            external_id=slot.external_id,
+            kind=slot.kind.value,
+            title=slot.title,
+            space=slot.space,
+            starts_at=slot.starts_at,
+            ends_at=slot.ends_at,
+            taken=taken,
+            waiting=waiting,
+        )
+
 
 class Standing(Struct, frozen=True, kw_only=True):
-    """A slot of the calendar as it stands."""
+    """A slot of the calendar as the venue has stated it, and what became of it."""
 
-    external_id: str
-    version: int
+    slot: SlotOffered
     is_open: bool
     reason: str | None
-    kind: str
-    title: str
-    description: str | None
-    space: str
-    starts_at: dt.datetime
-    ends_at: dt.datetime
-    capacity: int
-    exclusive: bool
-    audiences: list[str] | None
     taken: int
     waiting: int
 
     def as_other(self) -> Other:
-        return Other(**{name: getattr(self, name) for name in Other.__struct_fields__})
+        return Other.of(self.slot, taken=self.taken, waiting=self.waiting)
 
 
 class Taken(Struct, frozen=True, kw_only=True):

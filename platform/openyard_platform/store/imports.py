@@ -23,7 +23,7 @@ from openyard_platform.domain.imports import (
     Status,
     Taken,
 )
-from openyard_platform.store import engine, spaces
+from openyard_platform.store import engine, spaces, venues
 
 _LONGEST = dt.timedelta(days=32)  # a slot lasts, with its buffers
 _DAY = dt.timedelta(days=1)
@@ -34,14 +34,6 @@ _SELECT = """
     SELECT i.id, i.venue_id, o.key AS venue_key, i.source, i.purpose, i.space, i.status, i.counts,
            i.problems, i.created_at, i.expires_at, i.applied_at, i.touched
     FROM calendar_import i JOIN organisation o ON o.id = i.venue_id
-"""
-
-_OWN = """
-    SELECT s.external_id, s.version, s.status = 'open' AS is_open, s.reason, s.kind, s.title,
-           s.description, s.starts_at, s.ends_at, s.capacity, s.exclusive, s.audiences, s.taken,
-           s.waiting, sp.key AS space
-    FROM slot s JOIN space sp ON sp.id = s.space_id
-    WHERE s.venue_id = $1 AND s.ends_at > $2 AND starts_with(s.external_id, $3)
 """
 
 # As it is guarded: buffers are in it, and a claim on booking only while somebody holds seats.
@@ -63,7 +55,11 @@ _TAKEN = """
 
 async def around(venue_id: UUID, told: Instructions, now: dt.datetime) -> Around:
     """What stands from ``now`` on that an import of this calendar has to reckon with."""
-    own = await engine.fetch(_OWN, venue_id, now, told.prefix)
+    own = await engine.fetch(
+        f"""{venues.STATED} WHERE s.venue_id = $1 AND s.ends_at > $2
+            AND starts_with(s.external_id, $3)""",
+        *(venue_id, now, told.prefix),
+    )
     taken = await engine.fetch(
         _TAKEN,
         *(venue_id, now - _LONGEST, told.until + _LONGEST, now - _DAY, told.prefix),
@@ -71,7 +67,7 @@ async def around(venue_id: UUID, told: Instructions, now: dt.datetime) -> Around
     )
     known = await spaces.of_venues(engine, [venue_id])
     return Around(
-        own=[Standing(**dict(row)) for row in own],
+        own=[_standing(row) for row in own],
         taken=[_taken(row) for row in taken],
         spaces={key: space for (_, key), space in known.items()},
     )
@@ -231,6 +227,16 @@ def _item(document: Any) -> Item:
 
 def _result(document: Any) -> Result | None:
     return None if document is None else msgspec.convert(document, Result)
+
+
+def _standing(row: Any) -> Standing:
+    return Standing(
+        slot=venues.offered(row),
+        is_open=row["status"] == "open",
+        reason=row["reason"],
+        taken=row["taken"],
+        waiting=row["waiting"],
+    )
 
 
 def _taken(row: Any) -> Taken:

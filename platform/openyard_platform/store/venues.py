@@ -21,17 +21,20 @@ class Stated(Struct, frozen=True, kw_only=True):
     slot: SlotOffered | None
 
 
+# Everything ``offered`` reads.
+STATED = """
+    SELECT s.*, sp.key AS space, (
+        SELECT jsonb_agg(jsonb_build_object('audience', a.audience, 'seats', a.seats,
+            'release_hours', a.release_hours, 'per_school', a.per_school) ORDER BY ordinal)
+        FROM slot_allotment a WHERE a.slot_id = s.id) AS allotments
+    FROM slot s LEFT JOIN space sp ON sp.id = s.space_id
+"""
+
+
 async def stated(venue_id: UUID, external_id: str) -> Stated | None:
     """The venue's slot with its own id for it."""
     row = await engine.fetch_one(
-        """SELECT s.*, sp.key AS space, (
-               SELECT jsonb_agg(jsonb_build_object('audience', a.audience, 'seats', a.seats,
-                   'release_hours', a.release_hours, 'per_school', a.per_school) ORDER BY ordinal)
-               FROM slot_allotment a WHERE a.slot_id = s.id) AS allotments
-           FROM slot s LEFT JOIN space sp ON sp.id = s.space_id
-           WHERE s.venue_id = $1 AND s.external_id = $2""",
-        venue_id,
-        external_id,
+        f"{STATED} WHERE s.venue_id = $1 AND s.external_id = $2", venue_id, external_id
     )
     if row is None:
         return None
@@ -41,7 +44,7 @@ async def stated(venue_id: UUID, external_id: str) -> Stated | None:
         version=row["version"],
         taken=row["taken"],
         waiting=row["waiting"],
-        slot=None if row["space"] is None else _offered(row),
+        slot=None if row["space"] is None else offered(row),
     )
 
 
@@ -53,7 +56,8 @@ _SAME = (
 )
 
 
-def _offered(row: Any) -> SlotOffered:
+def offered(row: Any) -> SlotOffered:
+    """The slot as its venue would state it now."""
     party = {
         "min": row["party_min"],
         "max": row["party_max"],
