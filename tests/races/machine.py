@@ -1,4 +1,4 @@
-"""One partition's decider on a real database, without a bus: any history, any death."""
+"""What people and venues may do in any order, and what may befall a decider meanwhile."""
 
 import asyncio
 import datetime as dt
@@ -31,12 +31,10 @@ from openyard_events.commands import (
 )
 from openyard_events.contracts import SlotOffered, SlotWithdrawn
 from openyard_platform import ids
-from openyard_platform.actions import deciding
-from openyard_platform.domain.state import Asked
-from openyard_platform.store import decisions, engine, partitions
+from openyard_platform.store import engine
 from tests.races import invariants
+from tests.races.decider import Decider
 
-NOW = dt.datetime(2026, 11, 20, tzinfo=dt.UTC)
 SATURDAY = dt.datetime(2026, 11, 28, 1, tzinfo=dt.UTC)
 # Two courts and a shareable corner of one hall, and a reading room of its own.
 SPACES = ("hall", "court-1", "court-2", "corner", "reading-room")
@@ -46,10 +44,6 @@ _SCHOOLS = [(uuid.UUID(int=500 + number), ("school",)) for number in range(3)]
 _FAMILIES = [(uuid.UUID(int=600 + number), ("family",)) for number in range(4)]
 PARTIES = [*_SCHOOLS, *_FAMILIES, (uuid.UUID(int=700), ("family", "school"))]
 _REPEATABLE = Reserve | OfferSlot | WithdrawSlot | Cancel | ReleaseDue
-_TABLES = (
-    *("slot", "slot_allotment", "slot_occupancy", "space_share"),
-    *("reservation", "party_occupancy", "outbox"),
-)
 
 allotments = st.lists(
     st.fixed_dictionaries(
@@ -84,10 +78,6 @@ def _something_waits(machine: "Machine") -> bool:
     return bool(machine.gathered)
 
 
-class Crash(Exception):
-    """The decider dies between its writing and its COMMIT."""
-
-
 class Machine(RuleBasedStateMachine):
     """Gathers commands, has them decided in batches, and looks at the database after each."""
 
@@ -105,13 +95,12 @@ class Machine(RuleBasedStateMachine):
     )
     def begin(self, capacities: list[int], kept: list[dict[str, Any]]) -> Any:
         """Six slots: two courts, the hall over both on booking, the corner twice, the room."""
-        self.now = NOW
+        self.decider = Decider()
+        self.stated: dict[str, dict[str, Any]] = {}
         self.gathered: list[AnyCommand] = []
         self.last: list[AnyCommand] = []
-        self.excess: invariants.Excess = {}
         self.versions = {f"slot-{number}": 0 for number in range(6)}
-        self.slots: dict[str, uuid.UUID] = {}
-        self._run(self._begin())
+        self._run(self.decider.begin(self.url))
         claimed = {"claim": "on_booking", "overbooked": "latest_wait"}
         stated: list[dict[str, Any]] = [
             {"space": "court-1", "allotments": kept, "overbooked": "latest_wait"},
@@ -143,7 +132,7 @@ class Machine(RuleBasedStateMachine):
         self.gathered.append(
             WithdrawSlot(
                 id=ids.new(),
-                venue_id=self.venue,
+                venue_id=self.decider.venue,
                 venue_key="library",
                 receipt_id=str(ids.new()),
                 slot=SlotWithdrawn(external_id=name, version=self.versions[name]),
@@ -164,7 +153,7 @@ class Machine(RuleBasedStateMachine):
         asked = [
             Reserve(
                 id=ids.new(),
-                slot_id=self.slots[name],
+                slot_id=self.decider.slots[name],
                 account_id=party,
                 holder_id=party,
                 parties=(party,),
@@ -191,7 +180,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(asked=made, seats=st.integers(1, 4), name=st.none() | offered)
     def change(self, asked: Reserve, seats: int, name: str | None) -> None:
-        slot_id = None if name is None else self.slots[name]
+        slot_id = None if name is None else self.decider.slots[name]
         more = {"audiences": asked.audiences, "seats": seats, "slot_id": slot_id}
         self.gathered.append(self._about(Change, asked, **more))
 
@@ -199,7 +188,7 @@ class Machine(RuleBasedStateMachine):
     def time_moves_on(self, hours: int) -> None:
         """What was gathered is decided; the next batch comes later, the clock asks or does not."""
         self.decide()
-        self.now += dt.timedelta(hours=hours)
+        self.decider.now += dt.timedelta(hours=hours)
 
     @rule()
     def the_clock_asks(self) -> None:
@@ -211,7 +200,7 @@ class Machine(RuleBasedStateMachine):
         """All that was gathered, as one batch."""
         if self.gathered:
             self.last, self.gathered = self.gathered, []
-            self._run(self._decide(self.last))
+            self._run(self.decider.decide(self.last))
 
     @precondition(lambda self: self.last)
     @rule()
@@ -220,41 +209,41 @@ class Machine(RuleBasedStateMachine):
         again = [one for one in self.last if isinstance(one, _REPEATABLE)]
         self._settle()
         if again:
-            self._run(self._unchanged(self._decide(again)))
+            self._run(self.decider.unchanged(self.decider.decide(again)))
 
     @precondition(_something_waits)
     @rule(written=st.booleans())
     def die_before_the_commit(self, *, written: bool) -> None:
         """3: a transaction that did not end has no effect; the next decider does it whole."""
-        self._run(self._unchanged(self._crash(self.gathered, written=written)))
+        self._run(self.decider.unchanged(self.decider.crash(self.gathered, written=written)))
         self.decide()
 
     @precondition(_something_waits)
     @rule()
     def die_after_the_commit(self) -> None:
         """3: who does not know that it committed is told so, and does it no second time."""
-        before, again = self.position, self.gathered
+        before, again = self.decider.position, self.gathered
         self.decide()
-        self._run(self._unchanged(self._fenced(again, self.lease, before)))
+        self._run(self.decider.unchanged(self.decider.fenced(again, self.decider.lease, before)))
 
     @precondition(_something_waits)
     @rule()
     def take_over(self) -> None:
         """Another decider comes; what the old one still tries has no effect."""
-        old = self.lease, self.position
-        self._run(self._next_decider())
-        self._run(self._unchanged(self._fenced(self.gathered, *old)))
+        old = self.decider.lease, self.decider.position
+        self._run(self.decider.take_over())
+        self._run(self.decider.unchanged(self.decider.fenced(self.gathered, *old)))
         self.decide()
 
     @invariant()
     def everything_adds_up(self) -> None:
         if self.unseen:
+            broken = self._run(invariants.broken(self.decider.now))
             self.unseen = False
-            broken = self._run(invariants.broken(self.now))
             assert not broken, broken
 
     def teardown(self) -> None:
-        if hasattr(self, "venue"):
+        if hasattr(self, "decider"):
             self._run(engine.disconnect())
 
     def _state(self, name: str, stated: dict[str, Any]) -> None:
@@ -274,7 +263,7 @@ class Machine(RuleBasedStateMachine):
         self.gathered.append(
             OfferSlot(
                 id=ids.new(),
-                venue_id=self.venue,
+                venue_id=self.decider.venue,
                 venue_key="library",
                 receipt_id=str(ids.new()),
                 slot=msgspec.convert(slot, SlotOffered),
@@ -296,105 +285,12 @@ class Machine(RuleBasedStateMachine):
 
     def _settle(self) -> None:
         for _ in range(_TICKS):
-            due = self._run(self._due())
+            due = self._run(self.decider.due())
             if not due:
                 return
-            self._run(self._decide([ReleaseDue(id=ids.new(), slot_ids=tuple(due))]))
+            self._run(self.decider.decide([ReleaseDue(id=ids.new(), slot_ids=tuple(due))]))
         raise AssertionError("6 something is due again and again")
 
     def _run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
-        return self.runner.run(coroutine)
-
-    async def _begin(self) -> None:
-        # No power is lost here: a commit need not wait for the disk.
-        await engine.connect(self.url, size=2, planner={"synchronous_commit": "off"})
-        self.venue = ids.new()
-        self.stated: dict[str, dict[str, Any]] = {}
-        await engine.run_script(
-            f"""
-            INSERT INTO district VALUES ('chengzhong', '城中区', 1) ON CONFLICT DO NOTHING;
-            TRUNCATE party_occupancy, reservation, slot_occupancy, space_share, slot_allotment,
-                slot, outbox, party CASCADE;
-            INSERT INTO organisation (id, key, name, kind, district_key)
-            VALUES ('{self.venue}', 'v{self.venue.hex[-12:]}', '馆', 'venue', 'chengzhong');
-            INSERT INTO space (id, organisation_id, key, name, shareable, capacity)
-            VALUES ('{ids.new()}', '{self.venue}', 'hall', '馆', false, NULL),
-                ('{ids.new()}', '{self.venue}', 'reading-room', '阅览室', true, 5);
-            INSERT INTO space (id, organisation_id, key, name, parent_id, shareable, capacity)
-            SELECT gen_random_uuid(), '{self.venue}', q.key, q.key, p.id, q.room > 0,
-                nullif(q.room, 0)
-            FROM space p, (VALUES ('court-1', 0), ('court-2', 0), ('corner', 4)) AS q (key, room)
-            WHERE p.organisation_id = '{self.venue}' AND p.key = 'hall';
-            UPDATE partition SET expires_at = '-infinity', sequence = 0, index = 0;
-            """  # noqa: S608
-        )
-        await partitions.ensure(1)
-        await self._next_decider()
-
-    async def _next_decider(self) -> None:
-        if hasattr(self, "lease"):
-            await partitions.release(self.lease)
-        taken = await partitions.take(0, "machine", seconds=600, grace=0)
-        assert taken is not None
-        self.lease, self.position = taken
-
-    async def _decide(self, commands: list[AnyCommand]) -> None:
-        before = self.position
-        after = msgspec.structs.replace(before, stream_created=NOW, sequence=before.sequence + 1)
-        asked = [Asked(command, self.now) for command in commands]
-        outcomes = await deciding.decide_batch(asked, self.lease, before, after)
-        self.position = after
         self.unseen = True
-        for command, outcome in zip(commands, outcomes, strict=True):
-            if isinstance(command, OfferSlot) and outcome.slot_id is not None:
-                self.slots[command.slot.external_id] = outcome.slot_id
-        excess = await invariants.excess(self.now)
-        given = invariants.grown(self.excess, excess)
-        assert not given, ("1 what is kept is given to nobody else", given)
-        self.excess = excess
-
-    async def _due(self) -> list[uuid.UUID]:
-        sql = "SELECT id FROM slot WHERE due_at <= $1 ORDER BY due_at"
-        return [row["id"] for row in await engine.fetch(sql, self.now)]
-
-    async def _crash(self, commands: list[AnyCommand], *, written: bool) -> None:
-        whole = decisions.write
-
-        async def die(connection: Any, decided: Any) -> None:
-            if written:
-                await whole(connection, decided)
-            raise Crash
-
-        decisions.write = die
-        try:
-            await self._decide(commands)
-        except Crash:
-            pass
-        finally:
-            decisions.write = whole
-
-    async def _fenced(
-        self, commands: list[AnyCommand], lease: partitions.Lease, before: partitions.Position
-    ) -> None:
-        """An old lease or an old position: nothing may be decided with it."""
-        kept = self.lease, self.position
-        self.lease, self.position = lease, before
-        try:
-            await self._decide(commands)
-        except partitions.LeaseLost:
-            pass
-        else:
-            raise AssertionError("3 the old decider was not fenced off")
-        finally:
-            self.lease, self.position = kept
-
-    async def _unchanged(self, attempt: Coroutine[Any, Any, Any]) -> None:
-        before = await self._digest()
-        await attempt
-        assert await self._digest() == before, "3 what had no effect had one"
-
-    async def _digest(self) -> list[str]:
-        tables = " UNION ALL ".join(f"SELECT t::text AS line FROM {one} t" for one in _TABLES)  # noqa: S608
-        counts = "SELECT count(*)::text FROM audit UNION ALL SELECT count(*)::text FROM receipt"
-        rows = await engine.fetch(f"SELECT line FROM ({tables} UNION ALL {counts}) q ORDER BY 1")  # noqa: S608
-        return [row["line"] for row in rows]
+        return self.runner.run(coroutine)
