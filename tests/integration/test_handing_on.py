@@ -2,10 +2,11 @@
 
 import datetime as dt
 
+from openyard_platform import ids
 from openyard_platform.domain import waitlist
 from openyard_platform.store import engine
 from tests.integration.test_allotments import ring, statuses
-from tests.integration.test_deciding import HOUR, NOW, Desk, cancel, desk, opened, reserve
+from tests.integration.test_deciding import HOUR, NOW, SATURDAY, Desk, cancel, desk, opened, reserve
 
 __all__ = ["desk"]
 
@@ -58,3 +59,17 @@ async def test_whoever_was_out_of_reach_has_its_turn_when_all_before_it_left(
     await desk.decide(*(cancel(one) for one in large))
     await desk.decide(ring(slot))
     assert await statuses(slot) == ["confirmed", "cancelled", "cancelled", "offered"]
+
+
+async def test_who_leaves_one_slot_has_its_turn_on_another_at_the_same_time(desk: Desk):
+    slot = await opened(desk, capacity=2, starts_at=SATURDAY, space="court-1")
+    other = await opened(desk, capacity=2, starts_at=SATURDAY, space="court-2")
+    holder, party = reserve(slot, 2), ids.new()
+    waiting, elsewhere = reserve(slot, 2, party), reserve(other, 1, party)
+    await desk.decide(holder, waiting, elsewhere)
+    await desk.decide(cancel(holder))
+    assert await statuses(slot) == ["cancelled", "waitlisted"]
+    await desk.decide(cancel(elsewhere), at=NOW + HOUR)
+    assert await due_at(slot) == NOW + HOUR
+    await desk.decide(ring(slot), at=NOW + HOUR)
+    assert await statuses(slot) == ["cancelled", "offered"]
