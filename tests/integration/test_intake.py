@@ -460,3 +460,28 @@ async def test_a_venue_stream_made_anew_is_read_from_its_start(platform):
     with contextlib.suppress(TimeoutError):
         await platform.settled(5)
     assert await platform.position() == 1
+
+
+async def test_it_stops_though_a_cancellation_is_lost_where_it_meets_an_answer(
+    platform, monkeypatch
+):
+    """As Python's own ``wait_for`` may lose one before 3.12."""
+    settling, settle = asyncio.Event(), bus.settle
+
+    async def deaf(nc: Client) -> None:
+        settling.set()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.sleep(0.3)
+        await settle(nc)
+
+    await platform.stop("intake")
+    monkeypatch.setattr(bus, "settle", deaf)
+    platform.start("intake")
+    await platform.venues.publish("museum", slot(next(platform.hours)))
+    await asyncio.wait_for(settling.wait(), 10)
+    try:
+        await asyncio.wait_for(platform.stop("intake"), 10)
+    finally:
+        monkeypatch.undo()
+        platform.start("intake")
+    await platform.settled()

@@ -51,6 +51,10 @@ _ITS_OWN_FAULT = (
 _encode = msgspec.json.Encoder().encode
 
 
+# The venue's key, its receipt, and the messages that this answers.
+_Answer = tuple[str, Receipt, Sequence[int]]
+
+
 class _Incoming(Struct, frozen=True):
     message: Delivered
     venue_key: str
@@ -89,7 +93,7 @@ class Intake:
         self._gatherer = Gatherer(nc, nc.jetstream(), instance, settings.partitions)
         self._flights = Flights(self._gatherer, settings.partitions, self._answer)
         self._venues: dict[str, UUID] = {}
-        self._answers: asyncio.Queue[tuple[str, Receipt, Sequence[int]]] = asyncio.Queue()
+        self._answers: asyncio.Queue[_Answer | None] = asyncio.Queue()
         self._ledger = Ledger(0)
 
     async def serve(self, stop: asyncio.Event) -> None:
@@ -128,12 +132,17 @@ class Intake:
         try:
             await reader.start()
             async with asyncio.TaskGroup() as group:
-                answering = group.create_task(self._publish())
-                keeping = group.create_task(self._keep(position))
-                await self._read(reader, stop)
-                await self._land()
-                keeping.cancel()
-                answering.cancel()
+                ending = asyncio.Event()
+                group.create_task(self._publish())
+                group.create_task(self._keep(position, ending))
+                try:
+                    await self._read(reader, stop)
+                    await self._land()
+                finally:
+                    # Not by cancelling alone: before Python 3.12 ``asyncio.wait_for``, inside of a
+                    # flush to NATS, may swallow that, and we would wait for ever.
+                    ending.set()
+                    self._answers.put_nowait(None)
         finally:
             await reader.stop()
 
@@ -224,22 +233,22 @@ class Intake:
         self._answers.put_nowait((venue_key, receipt, sequences))
 
     async def _publish(self) -> None:
-        """Publish the receipts as they come."""
+        """Publish the receipts as they come; None is the last."""
         answers = self._answers
-        while True:
-            venue_key, receipt, sequences = await answers.get()
+        while (answer := await answers.get()) is not None:
+            venue_key, receipt, sequences = answer
             # Once for each message, and once when nobody waits: it is about to be read again.
             for sequence in sequences or [0]:
                 await self._nc.publish(subjects.receipt(venue_key, receipt.id), _encode(receipt))
                 self._ledger.settle(sequence)
             answers.task_done()
 
-    async def _keep(self, position: Position) -> None:
+    async def _keep(self, position: Position, ending: asyncio.Event) -> None:
         """Move the stored position on, and look after what stays away too long."""
         quiet = 0
         try:
-            while True:
-                await asyncio.sleep(_TICK)
+            while not ending.is_set():
+                await pause(ending, _TICK)
                 await self._flights.chase()
                 quiet = quiet + 1 if self._ledger.done == position.sequence else 0
                 position = await self._advance(position)
@@ -249,6 +258,7 @@ class Intake:
         except asyncio.CancelledError:
             await self._advance(position)
             raise
+        await self._advance(position)
 
     async def _advance(self, position: Position) -> Position:
         done = self._ledger.done
