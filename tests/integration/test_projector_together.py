@@ -146,12 +146,16 @@ async def test_who_fails_does_not_hold_up_the_other_and_misses_nothing(on_stage,
 
 
 async def test_who_has_recovered_reads_together_again(on_stage, both):
-    both[0].fails = True
-    async with projecting(on_stage, both):
-        await reached("notifier", await tell(on_stage, 1))
+    async with projecting(on_stage, both, apart=2.0):
+        await tell(on_stage, 1)
+        await on_stage.js.publish("fact.chengzhong.slot.opened", b"{broken")
         await readers_are(on_stage, 2)
-        both[0].fails = False
         await readers_are(on_stage, 1)
+        last = await tell(on_stage, 2)
+        for one in both:
+            await reached(one.name, last)
+    assert both[0].noted == both[1].noted == [1, 2]
+    assert both[0].batches[-1] == both[1].batches[-1]
 
 
 async def readers_are(on_stage, wanted: int) -> None:

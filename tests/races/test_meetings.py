@@ -122,7 +122,8 @@ async def _hall_or_courts(stack: Stack, first: int) -> None:
         stack,
         """SELECT o.key, h.key AS hall, c.key AS court FROM space c
            JOIN space h ON h.id = c.parent_id JOIN organisation o ON o.id = h.organisation_id
-           ORDER BY 1, 2, 3 LIMIT 1""",
+           WHERE o.key = ANY($1::text[]) ORDER BY 1, 2, 3 LIMIT 1""",
+        list(stack.venues),
     )
     venue = sorted(stack.venues).index(found[0]["key"])
     times = _times()
