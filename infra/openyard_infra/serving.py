@@ -38,6 +38,7 @@ def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | Non
         _log.error("web stops: %s: %s", type(error).__name__, error)
         return 1
 
+    from openyard_infra.one_packet import OnePacket  # noqa: PLC0415 - nor its protocol
     from openyard_platform.web.app import create_app  # noqa: PLC0415 - nor Litestar
 
     application = create_app(settings, handlers=_handlers())
@@ -53,7 +54,7 @@ def serve(host: str, port: int, descriptor: int | None, trusted_proxy: str | Non
         uvicorn.Config(
             application,
             loop="uvloop",
-            http="httptools",
+            http=OnePacket,
             ws="none",
             lifespan="on",
             access_log=False,
