@@ -1,5 +1,6 @@
 """Content lines of iCalendar: values that cannot break out, lines that never exceed 75 octets."""
 
+import functools
 import re
 
 MAX_OCTETS = 75
@@ -26,6 +27,7 @@ def clean(value: str) -> str:
     return _CONTROLS.sub("", _BREAKS.sub("\n", value).replace("\t", " "))
 
 
+@functools.lru_cache(maxsize=1024)  # a venue's words stand in every one of its entries
 def escape(value: str) -> str:
     """A TEXT value (RFC 5545, 3.3.11) of whatever somebody typed."""
     cleaned = clean(value)

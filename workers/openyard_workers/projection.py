@@ -24,10 +24,10 @@ _log = logging.getLogger(__name__)
 
 # So many facts share one transaction, and one rendering of the slot they speak of.
 MOST_AT_ONCE = 1024
-# Nobody waits for a calendar to be right within a fifth of a second, but decisions wait for
+# Nobody waits for a calendar to be right within a third of a second, but decisions wait for
 # the processor: a fifth of the time is worked, for larger batches, unless there is more to do.
 _PAUSE_SHARE = 4.0
-_LONGEST_PAUSE = 0.2
+_LONGEST_PAUSE = 0.35
 _PATIENCE = 1.0  # seconds without facts after which the position is looked at again
 
 # What one fact's own contents can cause; it goes to the dead letters, its neighbours go on.

@@ -1,5 +1,6 @@
 """Which feeds there are: what each is called, and the id under which its events are found."""
 
+import functools
 from collections.abc import Sequence
 from uuid import UUID, uuid5
 
@@ -52,20 +53,25 @@ class LinkHolder(Struct, frozen=True, kw_only=True):
     study_group: str | None
 
 
+@functools.lru_cache(maxsize=4096)  # each entry of a slot needs three, the same for its venue
+def _id(name: str) -> UUID:
+    return uuid5(_OURS, name)
+
+
 def district_id(district_key: str) -> UUID:
-    return uuid5(_OURS, f"district {district_key}")
+    return _id(f"district {district_key}")
 
 
 def weekends_id(district_key: str) -> UUID:
-    return uuid5(_OURS, f"open weekends {district_key}")
+    return _id(f"open weekends {district_key}")
 
 
 def programme_id(venue_key: str, programme: str) -> UUID:
-    return uuid5(_OURS, f"programme {venue_key} {programme}")
+    return _id(f"programme {venue_key} {programme}")
 
 
 def staff_id(venue_id: UUID) -> UUID:
-    return uuid5(_OURS, f"staff {venue_id}")
+    return _id(f"staff {venue_id}")
 
 
 def holiday_name(notice: str) -> str:

@@ -44,16 +44,18 @@ WITH RECURSIVE above AS (
     SELECT s.id AS slot_id, s.space_id AS id FROM slot s WHERE s.id = ANY ($1::uuid[])
     UNION ALL
     SELECT a.slot_id, p.parent_id FROM above a JOIN space p ON p.id = a.id
-    WHERE p.parent_id IS NOT NULL)
+    WHERE p.parent_id IS NOT NULL),
+paths AS MATERIALIZED (SELECT slot_id, array_agg(id) AS space_ids FROM above GROUP BY slot_id)
 SELECT s.id, s.venue_id AS owner_id, s.status, s.kind, s.title, s.description, s.programme,
        s.starts_at, s.ends_at, s.capacity, s.taken, s.waiting, s.exclusive, s.audiences,
        s.reason, s.sequence, s.revision, s.updated_at, {_PLACE}, o.key AS venue_key, o.district_key,
-       ARRAY(SELECT a.id FROM above a WHERE a.slot_id = s.id) AS space_ids,
+       paths.space_ids,
        coalesce(CASE WHEN s.allotment_count > 0 THEN (
            SELECT jsonb_object_agg(k.audience, k.seats - k.used) FROM slot_allotment k
            WHERE k.slot_id = s.id AND NOT k.released AND k.used < k.seats) END,
            jsonb_build_object()) AS kept
 FROM slot s
+JOIN paths ON paths.slot_id = s.id
 JOIN organisation o ON o.id = s.venue_id
 JOIN space p ON p.id = s.space_id
 LEFT JOIN feed_fragment f ON f.owner_id = s.venue_id AND f.uid = $2 || s.id || $3
