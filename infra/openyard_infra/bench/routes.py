@@ -65,8 +65,11 @@ async def _load(connection: Any, command: Reserve) -> State:
     state.slots[slot.id] = slot
     for row in await connection.fetch(
         """SELECT slot_id, reservation_id, lower(during) AS lo, upper(during) AS hi
-           FROM party_occupancy WHERE party_no = $1""",
+           FROM party_occupancy
+           WHERE party_no = $1 AND (slot_id = $2 OR during && int4range($3, $4))""",
         no,
+        slot.id,
+        *slot.span,
     ):
         state.live[row["slot_id"], no] = row["reservation_id"]
         if row["lo"] is not None:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 
 from openyard_calendars import intervals
@@ -63,6 +64,7 @@ async def load(connection: Any, asked: Sequence[Asked]) -> State:
     refs = {ref for command in reserves for ref in command.parties}
     nos = {no for held in state.reservations.values() for no in held.party_nos}
     await _lock_parties(connection, state, refs, nos)
+    await _load_parties(connection, state, venues)
     if reserves:
         await _load_known(connection, state, reserves)
     return state
@@ -181,10 +183,28 @@ async def _lock_parties(connection: Any, state: State, refs: set[UUID], nos: set
         rows = await connection.fetch(_LOCK_PARTIES, list(refs), list(nos))
     for row in rows:
         state.party_nos[row["ref"]] = row["no"]
+
+
+async def _load_parties(
+    connection: Any, state: State, venues: Sequence[OfferSlot | WithdrawSlot]
+) -> None:
+    """What locked parties have to do with these slots, or have at the time of one of them.
+
+    Whatever else is booked for them is left where it is: a decision does not grow with that.
+    """
+    if not state.party_nos:
+        return
+    spans = {slot.span for slot in state.slots.values()}
+    for command in venues:
+        if isinstance(command, OfferSlot):
+            spans.add(intervals.span(command.slot.starts_at, command.slot.ends_at))
     for row in await connection.fetch(
         """SELECT party_no, slot_id, reservation_id, lower(during) AS lo, upper(during) AS hi
-           FROM party_occupancy WHERE party_no = ANY($1)""",
-        [row["no"] for row in rows],
+           FROM party_occupancy
+           WHERE party_no = ANY($1) AND (slot_id = ANY($2) OR during && $3::int4multirange)""",
+        list(state.party_nos.values()),
+        list(state.slots),
+        [asyncpg.Range(lo, hi) for lo, hi in spans if lo < hi],
     ):
         number, owner = row["party_no"], row["reservation_id"]
         state.live[row["slot_id"], number] = owner
