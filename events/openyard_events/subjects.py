@@ -11,6 +11,9 @@ VENUE_SUBJECTS = "venue.*.slot.*"
 FACT_SUBJECTS = "fact.>"
 DLQ_SUBJECTS = "dlq.>"
 
+# Rung when facts have been recorded; nothing in it, and nothing lost when nobody hears it.
+RELAY_BELL = "relay.bell"
+
 # ASCII only: ``\w`` would let other scripts through, and ``$`` a trailing newline.
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

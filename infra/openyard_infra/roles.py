@@ -50,6 +50,9 @@ def run(role: str, *runs: Run) -> int:
     except* OUTAGES as group:
         _log.error("%s stops: %s", role, _first(group))
         code = 1
+    except* BadSetting as group:
+        _log.error("%s stops: %s", role, group.exceptions[0])
+        code = WRONG_SETTINGS
     return code
 
 

@@ -32,6 +32,7 @@ def environment(directory: Path | None) -> Mapping[str, str]:
         "OPENYARD_DATABASE_URL": str(ready["database_url"]),
         "OPENYARD_NATS_URL": str(ready["nats_url"]),
         "OPENYARD_REDIS_URL": str(ready["redis_url"]),
+        "OPENYARD_PARTITIONS": str(ready["partitions"]),
         "OPENYARD_SECRET_KEY": application_key(secret),
         "OPENYARD_BASE_URL": os.environ.get("OPENYARD_BASE_URL") or str(ready["url"]),
     }

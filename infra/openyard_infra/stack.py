@@ -13,6 +13,7 @@ import asyncpg
 import click
 import nats.errors
 from msgspec import Struct
+from msgspec.structs import replace
 
 from openyard_events import bus
 from openyard_infra import children, migrations, running, serving
@@ -109,7 +110,8 @@ class Stack:
         ports = {each.name: each.port for each in (self._postgres, self._nats, self._valkey)}
         self._directory.write_json("ports.json", ports)
         settings = self._settings()
-        await self._prepare(settings)
+        settings = await self._prepare(settings)
+        self._partitions = settings.partitions
         for child in children.roles(
             settings, self._directory.log, self._listening.fileno(), self._options.workers
         ):
@@ -161,10 +163,17 @@ class Stack:
         except BadSetting as error:
             raise CannotStart(str(error)) from error
 
-    async def _prepare(self, settings: Settings) -> None:
-        """The schema, the streams, and whether there is a demo city to serve."""
+    async def _prepare(self, settings: Settings) -> Settings:
+        """The schema, the streams, and whether there is a demo city to serve.
+
+        Returns the settings with as many partitions as this directory was begun with, unless the
+        environment says how many.
+        """
         try:
             applied = await migrations.migrate(settings.database_url)
+            (known,) = await self._query("SELECT count(*)::int AS partitions FROM partition")
+            if known["partitions"] and not os.environ.get("OPENYARD_PARTITIONS"):
+                settings = replace(settings, partitions=known["partitions"])
             connection = await bus.connect(settings.nats_url, name="openyard up")
             try:
                 await bus.ensure_streams(connection.jetstream(), settings.partitions)
@@ -177,6 +186,7 @@ class Stack:
             say(f"schema: {len(applied)} migration{'s' if len(applied) > 1 else ''} applied")
         if self._options.demo and not self._demo:
             say("this directory was made without the demo city; --demo changes nothing")
+        return settings
 
     async def _is_for_demo(self) -> bool:
         """Is nothing here yet, or what a load of the demo city has begun?"""
@@ -266,6 +276,7 @@ class Stack:
             "nats_url": self._nats.url,
             "database_url": self._postgres.url,
             "redis_url": self._valkey.url,
+            "partitions": self._partitions,
             "pids": self._supervisor.pids(),
         }
         if self._demo:

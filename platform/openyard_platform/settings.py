@@ -19,7 +19,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     base_url: str = "http://127.0.0.1:8000"
     smtp_url: str = ""  # empty: mail is kept in the in-app inbox only
     mail_from: str = "联育 <noreply@openyard.example>"
-    partitions: int = 4
+    partitions: int = 2
     pool_size: int = 8
     decision_wait: float = 5.0  # seconds a request waits for its decision before it gets a 202
     lease_seconds: float = 3.0  # a decider silent for so long is replaced

@@ -11,8 +11,8 @@ from openyard_events import bus, commands, subjects
 from openyard_events.commands import CommandBatch, OfferSlot, Outcome, Reserve
 from openyard_events.contracts import SlotOffered
 from openyard_platform import ids
-from openyard_platform.settings import Settings
-from openyard_platform.store import engine
+from openyard_platform.settings import BadSetting, Settings
+from openyard_platform.store import engine, partitions
 from openyard_workers import deciders
 from tests.integration.test_deciding import NOW, SATURDAY, reserve
 
@@ -154,6 +154,22 @@ async def test_a_command_that_cannot_be_written_fails_alone(place):
     assert "seats" in letter.headers["Openyard-Reason"]
     row = await engine.fetch_one("SELECT taken, decided FROM slot WHERE id = $1", slot)
     assert tuple(row) == (2, 2)
+
+
+async def test_what_is_decided_wakes_the_relay(place):
+    rings = await place.nc.subscribe(subjects.RELAY_BELL)
+    async with place.deciding():
+        slot = await place.slot()
+        await rings.next_msg(5)
+        await place.ask(reserve(slot))
+        await rings.next_msg(5)
+    await rings.unsubscribe()
+
+
+async def test_fewer_partitions_than_there_were_are_refused(place):
+    await partitions.ensure(2)
+    with pytest.raises(BadSetting, match="OPENYARD_PARTITIONS is 1, but there are 2 already"):
+        await deciders.run(place.settings, asyncio.Event())
 
 
 async def test_a_line_that_was_lost_and_made_anew_is_read_from_its_beginning(place):

@@ -15,7 +15,7 @@ from openyard_events.publisher import PublishingFailed, VenuePublisher
 from tests.races.yards import Place, Statement, Yard, now
 from tests.stack import Stack
 
-PARTITIONS = 4
+PARTITIONS = 4  # two for each decider
 _VENUES_EACH = 2  # of each partition
 _AT_FIRST = 5  # slots of each venue
 _SEATS = 12

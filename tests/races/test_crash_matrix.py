@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from openyard_platform import ids
 from tests.races import crashes, quiet
 from tests.races.crashes import Crash
+from tests.races.hosts import PARTITIONS
 from tests.races.phones import Phones
 from tests.races.proving_ground import ProvingGround, proving_ground
 from tests.races.reckoning import reckon
@@ -37,6 +38,7 @@ def running(*, sitecustomize: str = "") -> Iterator[Stack]:
     folders = [str(ROOT / x) for x in ("platform", "events", "workers", "calendars", "infra")]
     environment = {
         "OPENYARD_SMTP_URL": "",
+        "OPENYARD_PARTITIONS": str(PARTITIONS),
         "PYTHONPATH": os.pathsep.join([str(parent), *folders]),
     }
     stack = Stack(parent / "data", "--demo", environment=environment)

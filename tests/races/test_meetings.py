@@ -165,12 +165,12 @@ async def test_without_its_guard_hall_and_court_are_booked_at_once(bare: Stack):
 
 async def _same_child(stack: Stack, first: int) -> None:
     """Twenty families ask two venues for the same hour; the venues lie in different partitions."""
-    keys = sorted(stack.venues)
+    keys, partitions = sorted(stack.venues), stack.ready["partitions"]
     one = 0
     other = next(
         number
         for number, key in enumerate(keys)
-        if subjects.partition_of(key, 4) != subjects.partition_of(keys[one], 4)
+        if subjects.partition_of(key, partitions) != subjects.partition_of(keys[one], partitions)
     )
     times = _times()
     slots = [await fresh_slot(stack, capacity=99, venue=number, **times) for number in (one, other)]

@@ -229,6 +229,7 @@ class Decider:
                     await deciding.skip(lease, position, after)
                     outcomes = [Outcome(id=command.id, status="failed")]
                 await self._reply(batch.reply_to, message.sequence, outcomes)
+                await self._ring()
                 position = after
         return position
 
@@ -249,6 +250,7 @@ class Decider:
         sequence = gathered[-1][0].sequence
         for instance, answers in by_instance.items():
             await self._reply(instance, sequence, answers)
+        await self._ring()
 
     async def _reply(self, instance: str, sequence: int, outcomes: list[Outcome]) -> None:
         if not subjects.is_token(instance):
@@ -257,6 +259,11 @@ class Decider:
         # Lost on the way, the answer is read from the database instead.
         with contextlib.suppress(nats.errors.Error):
             await self._nc.publish(subjects.reply(instance), commands.encode(replies))
+
+    async def _ring(self) -> None:
+        """Wake the relay. Not by NOTIFY: that would let only one partition commit at a time."""
+        with contextlib.suppress(nats.errors.Error):
+            await self._nc.publish(subjects.RELAY_BELL)
 
     async def _purge(self, position: Position) -> None:
         """Drop what is decided from the stream, now and then."""

@@ -29,7 +29,10 @@ _APART = 10.0
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Project until ``stop`` is set."""
-    await engine.connect(settings.database_url, size=4, application="openyard projector")
+    # Positions and what was made of the facts before them are lost together, or not at all.
+    await engine.connect(
+        settings.database_url, size=4, application="openyard projector", may_repeat=True
+    )
     nc = await bus.connect(settings.nats_url, name="projector")
     valkey = queue.connect(settings.redis_url)
     consumers: list[Consumer] = [Feeds(settings), Notifier(settings, valkey)]

@@ -1,12 +1,10 @@
 """The relay: carries recorded facts from the outbox to the FACT stream, in order, at least once."""
 
 import asyncio
-import contextlib
 import logging
-from typing import Any
 
-import asyncpg
 from nats.aio.client import Client
+from nats.aio.msg import Msg
 
 from openyard_events import atomic, bus, envelope, subjects
 from openyard_events.atomic import Message
@@ -34,7 +32,9 @@ _LATER = 0.5
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Relay until ``stop`` is set."""
-    await engine.connect(settings.database_url, size=2, application="openyard relay")
+    await engine.connect(
+        settings.database_url, size=2, application="openyard relay", may_repeat=True
+    )
     nc = await bus.connect(settings.nats_url, name="relay")
     try:
         await bus.ensure_streams(nc.jetstream(), settings.partitions)
@@ -49,34 +49,36 @@ class Relay:
 
     def __init__(self, settings: Settings, nc: Client) -> None:
         self._nc = nc
-        self._dsn = settings.database_url
         self._source = settings.base_url
         self._rung = asyncio.Event()
-        self._bell: Any = None
 
     async def serve(self, stop: asyncio.Event) -> None:
+        bell = await self._nc.subscribe(subjects.RELAY_BELL, cb=self._heard)
+        try:
+            await self._drain(stop)
+        finally:
+            # A connection that is closing has no subscriptions any more.
+            if not self._nc.is_closed:
+                await bell.unsubscribe()
+
+    async def _drain(self, stop: asyncio.Event) -> None:
         loop = asyncio.get_running_loop()
         pace = Pace(_PAUSE_SHARE, _LONGEST_PAUSE)
         wait = _SOON
-        try:
-            while not stop.is_set():
-                try:
-                    await self._hang_bell()
-                    await pause(stop, pace.left(loop.time()))
-                    self._rung.clear()
-                    began = loop.time()
-                    sent = await self.drain_some()
-                    if 0 < sent < _BATCH:
-                        pace.worked(began, loop.time())
-                except OUTAGE as error:
-                    _log.warning("The relay waits: %r", error)
-                    await pause(stop, _LATER)
-                    continue
-                if sent < _BATCH:
-                    wait = _SOON if sent or await self._ring(stop, wait) else min(_LATER, 2 * wait)
-        finally:
-            if self._bell is not None:
-                self._bell.terminate()
+        while not stop.is_set():
+            await pause(stop, pace.left(loop.time()))
+            self._rung.clear()
+            began = loop.time()
+            try:
+                sent = await self.drain_some()
+            except OUTAGE as error:
+                _log.warning("The relay waits: %r", error)
+                await pause(stop, _LATER)
+                continue
+            if 0 < sent < _BATCH:
+                pace.worked(began, loop.time())
+            if sent < _BATCH:
+                wait = _SOON if sent or await self._ring(stop, wait) else min(_LATER, 2 * wait)
 
     async def drain_some(self) -> int:
         """Publish the oldest rows, then forget them; how many there were.
@@ -96,11 +98,9 @@ class Relay:
         headers = envelope.headers(event_id, row.type, self._source, row.at)
         return Message(row.subject, {**headers, "Nats-Msg-Id": event_id}, row.body.encode())
 
-    async def _hang_bell(self) -> None:
-        if self._bell is not None and not self._bell.is_closed():
-            return
-        with contextlib.suppress(OSError, asyncpg.PostgresError, TimeoutError):
-            self._bell = await outbox.listen(self._dsn, self._rung.set)
+    async def _heard(self, message: Msg) -> None:
+        del message
+        self._rung.set()
 
     async def _ring(self, stop: asyncio.Event, seconds: float) -> bool:
         """Wait for the bell, the time or the end; True: it rang."""

@@ -302,37 +302,37 @@ async def _receipts(connection: Any, decisions: Decisions) -> None:
 
 
 async def _told(connection: Any, decisions: Decisions) -> None:
-    """The facts for the bus and the entries of the audit log."""
-    if decisions.facts:
-        bodies = [_to_json(fact) for _, _, fact in decisions.facts]
-        tags = [fact.__struct_config__.tag for _, _, fact in decisions.facts]
-        await connection.execute(
-            """INSERT INTO outbox (event_id, subject, type, body, at)
-               SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[],
-                                    $5::timestamptz[])""",
-            [ids.new() for _ in bodies],
-            [
-                f"fact.{district}.{'.'.join(str(tag).split('.')[1:3])}"
-                for (district, _, _), tag in zip(decisions.facts, tags, strict=True)
-            ],
-            tags,
-            [body.decode() for body in bodies],
-            [at for _, at, _ in decisions.facts],
-        )
-        await connection.execute("SELECT pg_notify('outbox', '')")
-    if decisions.audit:
-        await connection.execute(
-            """INSERT INTO audit (at, actor_id, action, subject_id, detail)
-               SELECT at, actor_id, action, subject_id, detail::jsonb
-               FROM unnest($1::timestamptz[], $2::uuid[], $3::text[], $4::uuid[], $5::text[])
-                   AS q (at, actor_id, action, subject_id, detail)""",
-            [entry.at for entry in decisions.audit],
-            [entry.actor_id for entry in decisions.audit],
-            [entry.action for entry in decisions.audit],
-            [entry.subject_id for entry in decisions.audit],
-            _texts(entry.detail for entry in decisions.audit),
-        )
+    """The facts for the bus and the entries of the audit log; one round trip for both."""
+    if not decisions.facts and not decisions.audit:
+        return
+    tags = [str(fact.__struct_config__.tag) for _, _, fact in decisions.facts]
+    await connection.execute(
+        _TELL,
+        [ids.new() for _ in tags],
+        [
+            f"fact.{district}.{'.'.join(tag.split('.')[1:3])}"
+            for (district, _, _), tag in zip(decisions.facts, tags, strict=True)
+        ],
+        tags,
+        _texts(fact for _, _, fact in decisions.facts),
+        [at for _, at, _ in decisions.facts],
+        [entry.at for entry in decisions.audit],
+        [entry.actor_id for entry in decisions.audit],
+        [entry.action for entry in decisions.audit],
+        [entry.subject_id for entry in decisions.audit],
+        _texts(entry.detail for entry in decisions.audit),
+    )
 
+
+_TELL = """
+    WITH told AS (
+        INSERT INTO outbox (event_id, subject, type, body, at)
+        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]))
+    INSERT INTO audit (at, actor_id, action, subject_id, detail)
+    SELECT at, actor_id, action, subject_id, detail::jsonb
+    FROM unnest($6::timestamptz[], $7::uuid[], $8::text[], $9::uuid[], $10::text[])
+        AS q (at, actor_id, action, subject_id, detail)
+"""
 
 _SLOT_COLUMNS = (
     *("id", "venue_id", "external_id", "version", "status", "space_id", "kind", "title"),

@@ -57,17 +57,25 @@ async def connect(
     size: int = 8,
     application: str = "openyard",
     planner: Mapping[str, str] | None = None,
+    may_repeat: bool = False,
 ) -> None:
     """Open the pool of this process, or share the open one.
 
     ``size``: connections at most. ``planner``: settings of PostgreSQL's planner, see BY_INDEX.
+    ``may_repeat``: whatever a crash of the server takes back will be done again, so that a commit
+    need not wait for the disk.
     """
     _users.append(application)
     if DB.pool is not None:
         return
     DB.config = {
         "dsn": dsn,
-        "server_settings": {**GUARDS, **(planner or {}), "application_name": application},
+        "server_settings": {
+            **GUARDS,
+            **(planner or {}),
+            **({"synchronous_commit": "off"} if may_repeat else {}),
+            "application_name": application,
+        },
         "timeout": 10,
     }
     try:

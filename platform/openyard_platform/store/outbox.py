@@ -1,16 +1,12 @@
 """Facts waiting to be published, recorded in the transaction that made them true."""
 
 import datetime as dt
-from collections.abc import Callable, Collection
-from typing import Any
+from collections.abc import Collection
 from uuid import UUID
 
-import asyncpg
 from msgspec import Struct
 
 from openyard_platform.store import engine
-
-_CHANNEL = "outbox"
 
 
 class Row(Struct, frozen=True, kw_only=True):
@@ -48,16 +44,3 @@ async def waiting() -> int:
     """How many have not been sent."""
     row = await engine.fetch_one("SELECT count(*) AS number FROM outbox")
     return 0 if row is None else int(row["number"])
-
-
-async def listen(dsn: str, ring: Callable[[], None]) -> Any:
-    """A connection of its own that rings when rows are written; it may miss some.
-
-    Raises:
-        OSError, asyncpg.PostgresError: the database cannot be reached.
-    """
-    connection = await asyncpg.connect(
-        dsn, timeout=5, server_settings={"application_name": "openyard relay bell"}
-    )
-    await connection.add_listener(_CHANNEL, lambda *_: ring())
-    return connection

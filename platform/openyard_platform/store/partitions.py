@@ -5,6 +5,7 @@ from typing import Any
 
 from msgspec import Struct
 
+from openyard_platform.settings import BadSetting
 from openyard_platform.store import engine
 
 
@@ -28,10 +29,19 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 async def ensure(partitions: int) -> None:
+    """There are so many.
+
+    Raises:
+        BadSetting: there have been more; what waits in their lines would never be decided.
+    """
     await engine.fetch(
         "INSERT INTO partition (no) SELECT generate_series(0, $1 - 1) ON CONFLICT DO NOTHING",
         partitions,
     )
+    row = await engine.fetch_one("SELECT count(*)::int AS number FROM partition")
+    known = 0 if row is None else row["number"]
+    if known > partitions:
+        raise BadSetting(f"OPENYARD_PARTITIONS is {partitions}, but there are {known} already.")
 
 
 async def take(
