@@ -166,6 +166,17 @@ async def test_what_is_decided_wakes_the_relay(place):
     await rings.unsubscribe()
 
 
+@pytest.mark.usefixtures("place")
+async def test_new_partitions_and_given_up_ones_wait_for_the_deciders_whose_home_they_are():
+    await partitions.ensure(1)
+    assert await partitions.take(0, "elsewhere", seconds=60, grace=60) is None
+    taken = await partitions.take(0, "home", seconds=60, grace=0)
+    assert taken is not None
+    await partitions.release(taken[0])
+    assert await partitions.take(0, "elsewhere", seconds=60, grace=60) is None
+    assert await partitions.take(0, "home again", seconds=60, grace=0) is not None
+
+
 async def test_fewer_partitions_than_there_were_are_refused(place):
     await partitions.ensure(2)
     with pytest.raises(BadSetting, match="OPENYARD_PARTITIONS is 1, but there are 2 already"):

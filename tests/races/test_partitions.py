@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import AsyncIterator
 from uuid import UUID
 
 import asyncpg
@@ -20,7 +21,7 @@ ROUNDS = 50
 
 
 @pytest.fixture
-async def other(desk: Desk) -> Desk:
+async def other(desk: Desk) -> AsyncIterator[Desk]:
     """Another venue, in another partition."""
     assert desk.lease.partition == 0
     await partitions.ensure(2)
@@ -33,7 +34,8 @@ async def other(desk: Desk) -> Desk:
             INSERT INTO space (id, organisation_id, key, name)
             VALUES ('{ids.new()}', '{venue_id}', 'hall', '馆');"""  # noqa: S608
     )
-    return Desk(venue_id, *taken)
+    yield Desk(venue_id, *taken)
+    await engine.fetch("DELETE FROM partition WHERE no = 1")
 
 
 async def at_once(desk: Desk, other: Desk, parties: list[UUID]) -> list[tuple[Outcome, Outcome]]:

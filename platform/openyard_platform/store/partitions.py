@@ -29,13 +29,14 @@ class Lease(Struct, frozen=True, kw_only=True):
 
 
 async def ensure(partitions: int) -> None:
-    """There are so many.
+    """There are so many. New ones are free as from now, so that deciders find time to come home.
 
     Raises:
         BadSetting: there have been more; what waits in their lines would never be decided.
     """
     await engine.fetch(
-        "INSERT INTO partition (no) SELECT generate_series(0, $1 - 1) ON CONFLICT DO NOTHING",
+        """INSERT INTO partition (no, expires_at) SELECT generate_series(0, $1 - 1), now()
+           ON CONFLICT DO NOTHING""",
         partitions,
     )
     row = await engine.fetch_one("SELECT count(*)::int AS number FROM partition")
@@ -89,9 +90,9 @@ async def renew(lease: Lease) -> None:
 
 
 async def release(lease: Lease) -> None:
-    """Let the next one begin at once."""
+    """Let the next one begin: who is at home there at once, others after their grace."""
     await engine.fetch(
-        "UPDATE partition SET expires_at = '-infinity' WHERE no = $1 AND epoch = $2",
+        "UPDATE partition SET expires_at = clock_timestamp() WHERE no = $1 AND epoch = $2",
         lease.partition,
         lease.epoch,
     )
