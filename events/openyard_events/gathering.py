@@ -154,27 +154,29 @@ class Gatherer:
             line.timer = None
         line.due = True
         while line.gathered and line.underway < _UNDERWAY:
-            message = self._next_message(line)
+            message, data = self._next_message(line)
             line.underway += 1
-            task = asyncio.get_running_loop().create_task(self._publish(partition, message))
+            task = asyncio.get_running_loop().create_task(self._publish(partition, message, data))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         line.due = bool(line.gathered)
 
-    def _next_message(self, line: "_Line") -> CommandBatch:
+    def _next_message(self, line: "_Line") -> tuple[CommandBatch, bytes]:
         taken = line.gathered[: commands.MAX_COMMANDS]
         message = CommandBatch(reply_to=self.instance, commands=taken)
-        while len(taken) > 1 and len(commands.encode(message)) > commands.MAX_BYTES:
+        data = commands.encode(message)
+        while len(taken) > 1 and len(data) > commands.MAX_BYTES:
             taken = taken[: len(taken) // 2]
             message = CommandBatch(reply_to=self.instance, commands=taken)
+            data = commands.encode(message)
         del line.gathered[: len(taken)]
         line.per_message += 0.2 * (len(taken) - line.per_message)
-        return message
+        return message, data
 
-    async def _publish(self, partition: int, message: CommandBatch) -> None:
+    async def _publish(self, partition: int, message: CommandBatch, data: bytes) -> None:
         line = self._lines[partition]
         try:
-            sequence = await self._accepted(partition, commands.encode(message))
+            sequence = await self._accepted(partition, data)
         except StreamRefused as error:
             for command in message.commands:
                 self._fail(command.id, error)
