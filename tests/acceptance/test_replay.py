@@ -189,7 +189,7 @@ async def fill_venue_anew(stack: Stack) -> None:
         messages += await reader.take(1_000, 1.0)
     await reader.stop()
     await js.delete_stream("VENUE")
-    await bus.ensure_streams(js, 4)
+    await bus.ensure_streams(js, stack.ready["partitions"])
     for message in messages:
         await nc.publish(message.subject, message.data, headers=message.headers or None)
     await bus.settle(nc)
