@@ -228,8 +228,8 @@ async def test_only_who_writes_the_slots_of_a_venue_closes_it(app, staff, galler
     assert await status(slot) == ("open", None)
 
 
-async def test_a_schedule_does_not_open_again_what_was_closed(app, staff, day):
-    plan = {
+def plan(day: dt.date) -> dict[str, Any]:
+    return {
         "title": "周末开放",
         "spaces": ["studio"],
         "rrule": "FREQ=WEEKLY;BYDAY=MO,TU,WE,TH,FR,SA,SU",
@@ -242,26 +242,94 @@ async def test_a_schedule_does_not_open_again_what_was_closed(app, staff, day):
         "audiences": ["family"],
         "day_policy": {"adjusted_workday": "open", "holiday": "open", "exam_day": "open"},
     }
-    answer = await staff.post("/api/v1/venues/gallery/schedules", json=plan)
+
+
+async def scheduled(staff: httpx.AsyncClient, day: dt.date) -> str:
+    """The prefix of what it will publish."""
+    answer = await staff.post("/api/v1/venues/gallery/schedules", json=plan(day))
     assert answer.status_code == 201, answer.text
-    # As on the day before, so that it is within the horizon.
+    return f"schedule:{answer.json()['id']}:%"
+
+
+async def published(app, day: dt.date, prefix: str, *, hurried: bool = True) -> list[str]:
+    """How the slots of a schedule stand once it has been worked on, the day before."""
     now = dt.datetime.combine(day, dt.time(), clock.SHANGHAI) - dt.timedelta(hours=6)
     publisher = SlotPublisher(app.state.nats, patience=10, now=clock.now)
-
-    async def published() -> list[str]:
+    if hurried:
         await engine.fetch("UPDATE opening_schedule SET due_at = $1", now)
-        while await schedule_slots.work(publisher, lambda: now):
-            pass
-        rows = await engine.fetch(
-            "SELECT status FROM slot WHERE external_id LIKE $1 ORDER BY starts_at",
-            f"schedule:{answer.json()['id']}:%",
-        )
-        return [row["status"] for row in rows]
+    while await schedule_slots.work(publisher, lambda: now):
+        pass
+    rows = await engine.fetch(
+        "SELECT status FROM slot WHERE external_id LIKE $1 ORDER BY starts_at", prefix
+    )
+    return [row["status"] for row in rows]
 
-    assert await published() == ["open", "open"]
+
+async def test_a_schedule_does_not_open_again_what_was_closed(app, staff, day):
+    prefix = await scheduled(staff, day)
+    assert await published(app, day, prefix) == ["open", "open"]
     told = (await staff.post(URL, json=asked(day))).json()
     assert len(told["slots"]) == 2
-    assert await published() == ["withdrawn", "withdrawn"]
+    assert await published(app, day, prefix) == ["withdrawn", "withdrawn"]
+
+
+async def test_a_schedule_publishes_nothing_into_a_closure_until_it_is_lifted(app, staff, day):
+    assert (await staff.post(URL, json=asked(day))).json()["slots"] == []
+    (standing,) = await standing_on(staff, day)
+    assert (standing["reason"], standing["spaces"]) == ("供水检修", None)
+    seen = (await staff.post("/api/v1/venues/gallery/schedules/preview", json=plan(day))).json()
+    others = [one["other"]["external_id"] for one in seen["conflicts"]]
+    assert others == [f"closure:{standing['id']}"] * 2
+    prefix = await scheduled(staff, day)
+    assert await published(app, day, prefix) == []
+
+    assert (await staff.delete(f"{URL}/{standing['id']}")).status_code == 204
+    assert await standing_on(staff, day) == []
+    assert await published(app, day, prefix, hurried=False) == ["open", "open"]
+
+
+async def test_a_closed_space_keeps_no_other_shut(app, staff, day):
+    await staff.post(URL, json=asked(day, spaces=["court-1"]))
+    prefix = await scheduled(staff, day)
+    assert await published(app, day, prefix) == ["open", "open"]
+
+
+async def test_the_same_closure_stands_once_with_the_newest_reason(staff, day):
+    for reason in ("供水检修", "停水"):
+        await staff.post(URL, json=asked(day, reason=reason, spaces=["studio", "court-1"]))
+    await staff.post(URL, json=asked(day, reason="停水", spaces=["court-1", "studio"]))
+    (standing,) = await standing_on(staff, day)
+    assert (standing["reason"], standing["spaces"]) == ("停水", ["court-1", "studio"])
+
+
+async def test_only_staff_of_the_venue_lift_a_closure_and_only_once(app, staff, day):
+    await staff.post(URL, json=asked(day))
+    (standing,) = await standing_on(staff, day)
+    address = f"{URL}/{standing['id']}"
+    stranger = await people.person(Role.VENUE, await people.organisation("venue"))
+    async with stranger.client(app) as client:
+        assert (await client.delete(address)).status_code == 404
+        assert (await client.get(URL)).status_code == 404
+    assert await standing_on(staff, day) == [standing]
+    assert (await staff.delete(address)).status_code == 204
+    assert (await staff.delete(address)).status_code == 404
+
+
+async def test_a_closure_is_lifted_on_the_page(staff, day):
+    _, done = await pressed(staff, page_form(day) | {"do": "close"})
+    assert "没有开放的场次" in done.text
+    (standing,) = await standing_on(staff, day)
+    address = f"/my/closures/{standing['id']}/lift"
+    assert f'action="{address}"' in (await staff.get("/my/closures")).text
+    for _ in range(2):
+        assert (await staff.post(address)).headers["Location"] == "/my/closures"
+    assert address not in (await staff.get("/my/closures")).text
+
+
+async def standing_on(staff: httpx.AsyncClient, day: dt.date) -> list[dict[str, Any]]:
+    """Closures of that day; those of earlier tests stand beside them."""
+    found = (await staff.get(URL)).json()["items"]
+    return [one for one in found if one["from"].startswith(day.isoformat())]
 
 
 def page_form(day: dt.date, **more: str) -> dict[str, str]:
@@ -298,7 +366,7 @@ async def test_staff_look_first_and_then_close_by_forms_alone(app, staff, day):
     assert "已关闭 1 场" in done.text
     assert await status(slot) == ("withdrawn", "供水检修")
     _, nothing = await pressed(staff, page_form(day))
-    assert "没有开放的场次" in nothing.text
+    assert "还没有开放的场次" in nothing.text
 
 
 @pytest.mark.parametrize(

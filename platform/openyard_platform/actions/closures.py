@@ -11,14 +11,15 @@ from openyard_events.contracts import Receipt, SlotWithdrawn
 from openyard_events.publisher import PublishingFailed, SlotPublisher
 from openyard_platform.actions import venues
 from openyard_platform.domain import closures as domain
-from openyard_platform.domain.closures import Closure
-from openyard_platform.domain.errors import Unavailable
+from openyard_platform.domain.closures import Closure, Standing
+from openyard_platform.domain.errors import NotFound, Unavailable
 from openyard_platform.domain.people import Actor
-from openyard_platform.store import audit, engine, receipts, spaces
+from openyard_platform.store import audit, engine, receipts, schedules, spaces
 from openyard_platform.store import closures as records
 from openyard_platform.store.closures import Touched
 
 _AT_ONCE = 32
+_FOREVER = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
 # A slot that its venue has changed meanwhile stands at another version: it is tried again.
 _ROUNDS = 3
 
@@ -51,6 +52,9 @@ async def close(
 ) -> list[Closed]:
     """Withdraw every open slot that lies in it. The same asked again has the same answer.
 
+    It is remembered: opening schedules publish nothing into it. Slots that the venue states itself
+    are open all the same.
+
     Slots that are open in the answer got none from the platform in time: ask again for them.
 
     Raises:
@@ -59,19 +63,45 @@ async def close(
     """
     venue_id = venues.writer_of(actor, key)
     asked_at = now()
+    await _touched(venue_id, closure, asked_at)  # raises what is wrong with it
+    # First of all, or a schedule might publish into it meanwhile.
+    is_new = await records.remember(venue_id, closure, actor.account_id, asked_at)
     for number in range(_ROUNDS):
         found = await _touched(venue_id, closure, asked_at)
         standing = [slot for slot in found if slot.is_open]
+        if number == 0 and (standing or is_new):
+            await _note(asked_at, actor, venue_id, closure, len(standing))
         if not standing:
             break
-        if number == 0:
-            await _note(asked_at, actor, venue_id, closure, len(standing))
         answers = await _withdraw(publisher, key, closure, standing)
         if None in answers:
             if not any(answers):
                 raise Unavailable("The platform gave no answer. Please try again.")
             break
     return await _outcome(venue_id, closure, await _touched(venue_id, closure, asked_at))
+
+
+async def listed(actor: Actor, key: str, now: dt.datetime) -> list[Standing]:
+    """The venue's closures that are not over.
+
+    Raises:
+        NotFound, NotAllowed: as for ``preview``.
+    """
+    return await records.standing(venues.writer_of(actor, key), now, _FOREVER)
+
+
+async def lift(actor: Actor, key: str, closure_id: UUID, now: dt.datetime) -> None:
+    """Let opening schedules publish there again; what was withdrawn stays so.
+
+    Raises:
+        NotFound, NotAllowed: as for ``preview``, or there is no such closure.
+    """
+    venue_id = venues.writer_of(actor, key)
+    async with engine.transaction():
+        if not await records.lift(venue_id, closure_id, now):
+            raise NotFound("There is no such closure.")
+        await schedules.hurry_venue(venue_id, now)
+        await audit.record(now, actor.account_id, "closure.lifted", closure_id)
 
 
 async def _touched(venue_id: UUID, closure: Closure, now: dt.datetime) -> list[Touched]:

@@ -15,12 +15,13 @@ from openyard_calendars.opening import Expansion
 from openyard_events import form
 from openyard_platform import ids
 from openyard_platform.actions import venues
-from openyard_platform.domain import merging, schedule_slots, schedules
+from openyard_platform.domain import closures, merging, schedule_slots, schedules
 from openyard_platform.domain.errors import Conflict, Invalid, NotFound, Stale
 from openyard_platform.domain.people import Actor
 from openyard_platform.domain.schedule_slots import Changes, Window
 from openyard_platform.domain.schedules import SHANGHAI, Plan, Schedule
 from openyard_platform.store import audit, calendar_days, engine, spaces, terms
+from openyard_platform.store import closures as closure_records
 from openyard_platform.store import schedule_slots as slots
 from openyard_platform.store import schedules as records
 
@@ -146,12 +147,14 @@ async def outlook(
     today = dt.datetime.combine(now.astimezone(SHANGHAI).date(), dt.time(), SHANGHAI)
     days = await calendar_days.kinds(schedule.district, plan.starts_on, plan.ends_on)
     known = await terms.calendar(schedule.district)
+    begin = dt.datetime.combine(first, dt.time(), SHANGHAI)
+    end = dt.datetime.combine(plan.ends_on + _DAY, dt.time(), SHANGHAI)
     around = await slots.around(
-        *(schedule.venue_id, schedule.id),
-        today=today,
-        first=dt.datetime.combine(first, dt.time(), SHANGHAI),
-        last=dt.datetime.combine(plan.ends_on + _DAY, dt.time(), SHANGHAI),
+        *(schedule.venue_id, schedule.id), today=today, first=begin, last=end
     )
+    standing = await closure_records.standing(schedule.venue_id, begin, end)
+    shut = [closures.as_slot(one, around.leaves) for one in standing]
+    around = msgspec.structs.replace(around, others=[*shut, *around.others])
     window = Window(now, _horizon(schedule, now))
 
     def reckon() -> Outlook:

@@ -2,13 +2,16 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Mapping
+from uuid import UUID
 
 import msgspec
 from msgspec import Struct
 
 from openyard_events.contracts import FieldError
-from openyard_platform.domain import schedule_slots
+from openyard_platform.domain import schedule_slots, words
 from openyard_platform.domain.errors import Invalid
+from openyard_platform.domain.schedule_slots import LiveSlot
 from openyard_platform.domain.schedules import SHANGHAI
 
 LONGEST = dt.timedelta(days=31)
@@ -25,6 +28,25 @@ class Closure(Struct, frozen=True, kw_only=True):
     ends_at: dt.datetime
     reason: str
     spaces: tuple[str, ...] | None = None
+
+
+class Standing(Struct, frozen=True, kw_only=True):
+    """A closure that is remembered until it is over or lifted."""
+
+    id: UUID
+    starts_at: dt.datetime
+    ends_at: dt.datetime
+    reason: str
+    spaces: list[str] | None
+
+    @property
+    def when(self) -> str:
+        """Its days, or its hours where it is closed for a part of one."""
+        first = words.local(self.starts_at).date()
+        last = words.local(self.ends_at - _DAY).date()
+        if of_days(first, last) == (self.starts_at, self.ends_at):
+            return words.days(first.isoformat(), last.isoformat())
+        return words.span(self.starts_at, self.ends_at)
 
 
 def of_days(first: dt.date, last: dt.date) -> tuple[dt.datetime, dt.datetime]:
@@ -48,6 +70,26 @@ def check(closure: Closure, now: dt.datetime) -> None:
     if closure.reason.strip() == schedule_slots.REASON:
         # Opening schedules offer again what was withdrawn for this reason.
         raise _wrong("reason", "reason_reserved", "This reason is the opening schedules' own.")
+
+
+def as_slot(closure: Standing, leaves: Mapping[str, tuple[int, ...]]) -> LiveSlot:
+    """A closure, as a slot that takes all that it closes."""
+    keys = leaves if closure.spaces is None else [key for key in closure.spaces if key in leaves]
+    return LiveSlot(
+        external_id=f"closure:{closure.id}",
+        version=0,
+        is_open=False,
+        reason=closure.reason,
+        title=f"临时闭馆：{closure.reason}",
+        description=None,
+        starts_at=closure.starts_at,
+        ends_at=closure.ends_at,
+        capacity=0,
+        audiences=None,
+        taken=0,
+        waiting=0,
+        leaves=tuple({leaf for key in keys for leaf in leaves[key]}),
+    )
 
 
 def unknown_space(key: str) -> Invalid:

@@ -1,4 +1,4 @@
-"""The slots of a venue that lie in a stretch of time, and how many people they touch."""
+"""Closures that stand, and the slots that lie in a stretch of time with the people they touch."""
 
 import datetime as dt
 from collections.abc import Collection
@@ -6,6 +6,8 @@ from uuid import UUID
 
 from msgspec import Struct
 
+from openyard_platform import ids
+from openyard_platform.domain.closures import Closure, Standing
 from openyard_platform.store import engine
 
 _LONGEST = dt.timedelta(days=31)  # a slot lasts
@@ -54,3 +56,40 @@ async def touched(
         *(now, _LONGEST),
     )
     return [Touched(**dict(row)) for row in rows]
+
+
+async def remember(venue_id: UUID, closure: Closure, closed_by: UUID, now: dt.datetime) -> bool:
+    """From now on it stands; False: it did before, and has the newer reason now."""
+    spaces = None if closure.spaces is None else sorted(set(closure.spaces))
+    rows = await engine.fetch(
+        """INSERT INTO closure
+               (id, venue_id, starts_at, ends_at, spaces, reason, closed_by, closed_at)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+           ON CONFLICT (venue_id, starts_at, ends_at, spaces) WHERE lifted_at IS NULL
+           DO UPDATE SET reason = excluded.reason
+           RETURNING old.id IS NULL AS is_new""",
+        *(ids.new(), venue_id, closure.starts_at, closure.ends_at, spaces),
+        *(closure.reason.strip(), closed_by, now),
+    )
+    return bool(rows[0]["is_new"])
+
+
+async def standing(venue_id: UUID, since: dt.datetime, until: dt.datetime) -> list[Standing]:
+    """Those that reach into the stretch, in order of time."""
+    rows = await engine.fetch(
+        """SELECT id, starts_at, ends_at, reason, spaces FROM closure
+           WHERE venue_id = $1 AND lifted_at IS NULL AND ends_at > $2 AND starts_at < $3
+           ORDER BY starts_at, id""",
+        *(venue_id, since, until),
+    )
+    return [Standing(**dict(row)) for row in rows]
+
+
+async def lift(venue_id: UUID, closure_id: UUID, now: dt.datetime) -> bool:
+    """It stands no more; False: there is none, or it was lifted before."""
+    rows = await engine.fetch(
+        """UPDATE closure SET lifted_at = $3
+           WHERE id = $2 AND venue_id = $1 AND lifted_at IS NULL RETURNING id""",
+        *(venue_id, closure_id, now),
+    )
+    return bool(rows)

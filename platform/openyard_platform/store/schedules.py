@@ -81,6 +81,13 @@ async def hurry(district: str | None, now: dt.datetime) -> None:
     )
 
 
+async def hurry_venue(venue_id: UUID, now: dt.datetime) -> None:
+    """Have the schedules of a venue worked on now: it is open again when it was closed."""
+    await engine.fetch(
+        "UPDATE opening_schedule SET due_at = $2 WHERE venue_id = $1 AND NOT ended", venue_id, now
+    )
+
+
 async def claim(now: dt.datetime, until: dt.datetime) -> Claimed | None:
     """The one that has been due longest and that nobody works on."""
     claimed = await engine.fetch_one(

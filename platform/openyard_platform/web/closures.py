@@ -1,10 +1,10 @@
-"""HTTP for closing a venue for a while, and what that would touch."""
+"""HTTP for closing a venue for a while, what that would touch, and what is closed."""
 
 import datetime as dt
 from typing import Annotated, Any
 from uuid import UUID
 
-from litestar import Request, Response, Router, post
+from litestar import Request, Response, Router, delete, get, post
 from litestar.params import FromPath, JSONBody
 from msgspec import Meta, Struct, field
 
@@ -97,7 +97,10 @@ async def preview(request: Call, key: FromPath[str], data: JSONBody[ClosureIn]) 
 async def close(
     request: Call, key: FromPath[str], data: JSONBody[ClosureIn]
 ) -> Response[ClosureOut]:
-    """Withdraw every open slot in it; everybody on them is told. 202: some got no answer yet."""
+    """Withdraw every open slot in it; everybody on them is told. 202: some got no answer yet.
+
+    It is remembered: opening schedules publish nothing into it until it is lifted.
+    """
     closure = _closure(data)
     publisher = request.app.state.slot_publisher
     found = await closures.close(publisher, auth.current(request), key, closure, clock.now)
@@ -119,6 +122,44 @@ async def close(
         status_code=202 if standing else 200,
         headers={"Retry-After": "1"} if standing else None,
     )
+
+
+class StandingOut(Struct, frozen=True, kw_only=True):
+    """A closure that opening schedules publish nothing into. ``spaces`` null: the whole venue."""
+
+    id: UUID
+    starts_at: dt.datetime = field(name="from")
+    ends_at: dt.datetime = field(name="to")
+    reason: str
+    spaces: list[str] | None
+
+
+class Closures(Struct, frozen=True, kw_only=True):
+    items: list[StandingOut]
+
+
+@get("/{key:str}/closures", operation_id="listClosures")
+async def index(request: Call, key: FromPath[str]) -> Closures:
+    """The venue's closures that are not over, in order of time."""
+    found = await closures.listed(auth.current(request), key, clock.now())
+    return Closures(
+        items=[
+            StandingOut(
+                id=one.id,
+                starts_at=words.local(one.starts_at),
+                ends_at=words.local(one.ends_at),
+                reason=one.reason,
+                spaces=one.spaces,
+            )
+            for one in found
+        ]
+    )
+
+
+@delete("/{key:str}/closures/{closure_id:uuid}", operation_id="liftClosure")
+async def lift(request: Call, key: FromPath[str], closure_id: FromPath[UUID]) -> None:
+    """Let opening schedules publish there again; slots it has withdrawn stay withdrawn."""
+    await closures.lift(auth.current(request), key, closure_id, clock.now())
 
 
 def _closure(data: ClosureIn) -> Closure:
@@ -149,7 +190,7 @@ def _touched(slot: Touched) -> dict[str, Any]:
 
 router = Router(
     "/api/v1/venues",
-    route_handlers=[preview, close],
+    route_handlers=[preview, close, index, lift],
     opt=auth.require(Role.VENUE),
     tags=["venues"],
 )

@@ -65,7 +65,7 @@ class SkippedOut(Struct, frozen=True, kw_only=True):
 
 
 class OtherOut(Struct, frozen=True, kw_only=True):
-    """``external_id``: null when it is another slot of the same schedule."""
+    """``external_id``: null when it is another slot of the same schedule; ``closure:`` and its id."""
 
     external_id: str | None
     starts_at: dt.datetime

@@ -1,16 +1,20 @@
 """Closing whole days of one's venue: chosen in a form, looked at, then done."""
 
+import contextlib
 import datetime as dt
 from typing import Any
+from uuid import UUID
 
 from litestar import Request, Response, get, post
+from litestar.params import FromPath
+from litestar.response import Redirect
 
 from openyard_platform import clock
 from openyard_platform.actions import closures, venues
 from openyard_platform.domain import closures as domain
 from openyard_platform.domain import words
 from openyard_platform.domain.closures import Closure
-from openyard_platform.domain.errors import Invalid, Unavailable
+from openyard_platform.domain.errors import Invalid, NotFound, Unavailable
 from openyard_platform.domain.people import Actor, Role
 from openyard_platform.store import spaces
 from openyard_platform.web import auth
@@ -65,6 +69,15 @@ async def take(request: Call) -> Response[str]:
     return await _page(request, form, {"closed": closed, "closure": closure})
 
 
+@post("/my/closures/{closure_id:uuid}/lift", status_code=303, opt=_STAFF)
+async def lift(request: Call, closure_id: FromPath[UUID]) -> Redirect:
+    """Let opening schedules publish there again. A second tap finds it lifted already."""
+    actor = auth.current(request)
+    with contextlib.suppress(NotFound):
+        await closures.lift(actor, actor.organisation_key or "", closure_id, clock.now())
+    return Redirect("/my/closures", status_code=303)
+
+
 def _closure(form: Form) -> Closure | None:
     """What the form says; None with ``form.errors`` where it cannot be understood."""
     first = _day(form, "first")
@@ -109,6 +122,7 @@ async def _page(
         "closure": None,
         "seen": None,
         "closed": None,
+        "standing": await closures.listed(actor, key, clock.now()),
     }
     return await rendering.page(
         request, "closures.html", context | (more or {}), status_code=status_code

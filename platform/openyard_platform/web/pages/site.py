@@ -62,6 +62,7 @@ router = Router(
         accounts.mine,
         closures.blank,
         closures.take,
+        closures.lift,
         schedules.index,
         schedules.blank,
         schedules.add,
