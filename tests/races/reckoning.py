@@ -1,5 +1,6 @@
 """The reckoning: everything that was asked in a yard, against everything that is stored of it."""
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Literal
@@ -12,7 +13,7 @@ from openyard_events.contracts import ReservationAmended, ReservationFact
 from openyard_platform.domain import notifications
 from openyard_platform.domain.reservations import HOLDING, LIVE
 from tests.races.books import Books, Journal, Story, open_books, read
-from tests.races.watches import Told
+from tests.races.watches import Heard, Told
 from tests.races.yards import Ask, Statement, Yard
 
 # What a reservation has become when it was done.
@@ -31,7 +32,7 @@ async def reckon(
     connection: asyncpg.Connection,
     yard: Yard,
     facts: Mapping[str, Sequence[Told]],
-    line: Mapping[str, Sequence[str]],
+    line: Mapping[str, Sequence[Heard]],
 ) -> list[Finding]:
     """Everything that does not add up, once all is quiet."""
     books = await open_books(connection, yard)
@@ -131,7 +132,9 @@ def _statements(yard: Yard, books: Books, journal: Journal) -> Iterator[Finding]
             yield Finding("lost", f"version {version} of {external} is not there: {slot}")
 
 
-def _lines(books: Books, journal: Journal, heard: Mapping[str, Sequence[str]]) -> Iterator[Finding]:
+def _lines(
+    books: Books, journal: Journal, heard: Mapping[str, Sequence[Heard]]
+) -> Iterator[Finding]:
     """Positions are dense, and in the order of acceptance."""
     for slot, row in books.slots.items():
         line = sorted(journal.line[slot])
@@ -142,15 +145,34 @@ def _lines(books: Books, journal: Journal, heard: Mapping[str, Sequence[str]]) -
         moments = [at for _, at, _ in line]
         if moments != sorted(moments):
             yield Finding("order", f"{slot}: positions do not follow the time of acceptance")
-        # One that has moved away and come back stands in it twice: its first place counts here.
-        place = {reservation: position for position, _, reservation in reversed(line)}
-        accepted = list(dict.fromkeys(heard.get(slot, ())))
-        for known in accepted:
-            if known not in books.reservations and known not in books.aliases:
-                yield Finding("lost", f"{slot}: {known} was accepted and not decided")
-        in_line = [place[known] for known in accepted if known in place]
-        if in_line != sorted(in_line):
-            yield Finding("order", f"{slot}: positions in the order of acceptance: {in_line}")
+        first: dict[str, Heard] = {}
+        for one in heard.get(slot, ()):
+            first.setdefault(one.id, one)
+        for known in first.keys() - books.reservations.keys() - books.aliases:
+            yield Finding("lost", f"{slot}: {known} was accepted and not decided")
+        for strange in _overtaken(line, first):
+            yield Finding("order", f"{slot}: {strange}")
+
+
+def _overtaken(
+    line: Sequence[tuple[int, dt.datetime, str]], first: Mapping[str, Heard]
+) -> Iterator[str]:
+    """What was not decided when it was first accepted. ``first``: in the order of that."""
+    # One that has moved away and come back stands in it twice: its first place counts here.
+    place = {reservation: (position, at) for position, at, reservation in reversed(line)}
+    in_line = []
+    for known, heard in first.items():
+        if known not in place:
+            continue
+        position, at = place[known]
+        if at == heard.at:
+            in_line.append(position)
+        elif at > heard.at:
+            yield f"accepted at {heard.at} and passed over: {position} at {at}"
+        elif not any(gap.after <= at <= gap.before for gap in heard.gaps):
+            yield f"accepted at {heard.at} and not before: {position} at {at}"
+    if in_line != sorted(in_line):
+        yield f"positions in the order of acceptance: {in_line}"
 
 
 def _counts(books: Books, journal: Journal) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 Longer: ``make crashes CRASHES=200``. Each crash leaves a line, and the last line is their sum.
 """
 
+import datetime as dt
 import os
 import shutil
 import tempfile
@@ -22,7 +23,7 @@ from tests.races.hosts import PARTITIONS
 from tests.races.phones import Phones
 from tests.races.proving_ground import ProvingGround, proving_ground
 from tests.races.reckoning import reckon
-from tests.races.watches import Told
+from tests.races.watches import Gap, Heard, Told
 from tests.stack import ROOT, Stack
 
 ROUNDS = crashes.plan(int(os.environ.get("OPENYARD_CRASHES", "24")))
@@ -153,8 +154,51 @@ async def test_the_reckoning_sees_who_was_overtaken(ground: ProvingGround):
     assert await _reckoned(ground, watches.facts, overtaken) == {"order"}
 
 
+# When the first of a line is said to have been heard, and after which gaps; it was decided for what
+# came ``at``.
+SECOND = dt.timedelta(seconds=1)
+HEARD = {
+    "passed over": (lambda at: (at - SECOND, ()), {"order"}),
+    "decided unheard": (lambda at: (at + SECOND, ()), {"order"}),
+    "decided unheard, some time after a gap": (
+        lambda at: (at + SECOND, (Gap(at - 2 * SECOND, at - SECOND),)),
+        {"order"},
+    ),
+    "repeated, the first time being purged": (
+        lambda at: (at + SECOND, (Gap(at - SECOND, at + SECOND),)),
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", HEARD)
+async def test_the_reckoning_tells_a_repeat_from_who_was_passed_over(
+    ground: ProvingGround, case: str
+):
+    forge, kinds = HEARD[case]
+    watches = ground.watches
+    slot = max(ground.yards[-1].places, key=lambda slot: len(watches.line.get(slot, ())))
+    first, decided = await _first_decided(ground, {heard.id for heard in watches.line[slot]})
+    others = [heard for heard in watches.line[slot] if heard.id != first]
+    for (at, gaps), found in (((decided, ()), set()), (forge(decided), kinds)):
+        line = {**watches.line, slot: [Heard(first, at, gaps), *others]}
+        assert await _reckoned(ground, watches.facts, line) == found
+
+
+async def _first_decided(ground: ProvingGround, heard: set[str]) -> tuple[str, dt.datetime]:
+    connection = await asyncpg.connect(ground.stack.database_url)
+    try:
+        row = await connection.fetchrow(
+            "SELECT subject_id, at FROM audit WHERE subject_id = ANY($1) ORDER BY id LIMIT 1", heard
+        )
+    finally:
+        await connection.close()
+    assert row is not None
+    return str(row["subject_id"]), row["at"]
+
+
 async def _reckoned(
-    ground: ProvingGround, facts: dict[str, list[Told]], line: dict[str, list[str]]
+    ground: ProvingGround, facts: dict[str, list[Told]], line: dict[str, list[Heard]]
 ) -> set[str]:
     connection = await asyncpg.connect(ground.stack.database_url)
     try:

@@ -3,10 +3,11 @@
 import asyncio
 import bisect
 import contextlib
+import datetime as dt
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 from msgspec import Struct
@@ -15,11 +16,13 @@ from nats.aio.client import Client
 from openyard_events import bus, commands, subjects
 from openyard_events.commands import Reserve
 from openyard_events.contracts import AnyFact
-from openyard_events.reader import OrderedReader
+from openyard_events.reader import Delivered, OrderedReader
 from tests.races.hosts import PARTITIONS
 from tests.races.yards import now
 
 _LOOK = 0.2  # seconds between two looks into the postbox
+
+_EVER = dt.datetime.min.replace(tzinfo=dt.UTC)
 
 _facts = msgspec.json.Decoder(AnyFact)
 
@@ -32,12 +35,32 @@ class Told(Struct, frozen=True):
     at: float
 
 
+class Gap(NamedTuple):
+    """Messages of a line that were purged before they were read here came in between."""
+
+    after: dt.datetime
+    before: dt.datetime
+
+
+class Heard(Struct, frozen=True):
+    """A request for seats in its line. ``at``: when the stream took it in.
+
+    ``gaps`` of its line before it: in one of them it may have been accepted for the first time,
+    and this is its repeat.
+    """
+
+    id: str
+    at: dt.datetime
+    gaps: tuple[Gap, ...] = ()
+
+
 class Watches:
     """Reads FACT and every line of commands from now on, whatever happens to the server.
 
     ``facts`` are by slot, in the order of the stream, repeats left in. ``line`` holds, by slot,
-    the ids of the requests for seats in the order of acceptance; what a purge takes away before
-    it is read here is missing there.
+    the requests for seats in the order of acceptance, repeats left in; what a purge takes away
+    before it is read here is missing there. After a freeze that is much: the deciders may be back
+    sooner, decide all that was held up, and purge it.
     """
 
     def __init__(self, nats_url: str) -> None:
@@ -47,7 +70,9 @@ class Watches:
         self._tasks: list[asyncio.Task[None]] = []
         self.read: dict[str, int] = {}
         self.facts: dict[str, list[Told]] = {}
-        self.line: dict[str, list[str]] = {}
+        self.line: dict[str, list[Heard]] = {}
+        self._gaps: dict[str, list[Gap]] = {}
+        self._latest: dict[str, dt.datetime] = {}
 
     async def __aenter__(self) -> Self:
         self._nc = await bus.connect(self._url, name="watch")
@@ -99,13 +124,18 @@ class Watches:
                     told = Told(message.headers["ce-id"], fact, now())
                     self.facts.setdefault(str(fact.slot_id), []).append(told)
                 else:
-                    self._heard(message.data)
+                    self._hear(stream, message)
                 self.read[stream] = message.sequence
 
-    def _heard(self, data: bytes) -> None:
-        for command in commands.decode_batch(data).commands:
+    def _hear(self, stream: str, message: Delivered) -> None:
+        at, gaps = message.timestamp, self._gaps.setdefault(stream, [])
+        if message.sequence > self.read[stream] + 1:
+            gaps.append(Gap(self._latest.get(stream, _EVER), at))
+        self._latest[stream] = at
+        for command in commands.decode_batch(message.data).commands:
             if isinstance(command, Reserve):
-                self.line.setdefault(str(command.slot_id), []).append(str(command.id))
+                heard = Heard(str(command.id), at, tuple(gaps))
+                self.line.setdefault(str(command.slot_id), []).append(heard)
 
 
 class Postbox:
