@@ -15,6 +15,7 @@ from nats.js import JetStreamContext
 
 from openyard_events import commands, subjects
 from openyard_events.commands import AnyCommand, CommandBatch, Outcome, Replies
+from openyard_events.endings import end
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +32,7 @@ _ACK_TIMEOUT = 2.0
 _GIVE_UP_AFTER = 60.0
 # An answer that was lost on its way never comes: who asked has long looked into the database.
 _FORGET_AFTER = 300.0
+_FAREWELL = 3.0
 _SWEEP_EVERY = 30.0
 
 
@@ -75,6 +77,7 @@ class Gatherer:
         self._waiting: dict[UUID, _Waiting] = {}
         self._sweeper: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+        self._stopped = False
 
     async def start(self) -> None:
         await self._nc.subscribe(subjects.reply(self.instance), cb=self._answered)
@@ -84,10 +87,15 @@ class Gatherer:
         """Let what is on its way be accepted; who still waits is told that we stop."""
         if self._sweeper is not None:
             self._sweeper.cancel()
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=3)
-        for task in self._tasks:
-            task.cancel()
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _FAREWELL
+        for partition in range(len(self._lines)):
+            self._flush(partition)
+        # What is due leaves with the next free place, in a further task.
+        while self._tasks and (left := deadline - loop.time()) > 0:
+            await asyncio.wait(self._tasks, timeout=left)
+        self._stopped = True
+        await end(*self._tasks)
         for waiting in self._waiting.values():
             waiting.future.cancel()
         self._waiting.clear()
@@ -102,7 +110,7 @@ class Gatherer:
         Raises:
             NotConnected: nothing was sent.
         """
-        if not self._nc.is_connected:
+        if self._stopped or not self._nc.is_connected:
             raise NotConnected("NATS cannot be reached.")
         loop = asyncio.get_running_loop()
         waiting = self._waiting.get(command.id)
@@ -153,7 +161,7 @@ class Gatherer:
             line.timer.cancel()
             line.timer = None
         line.due = True
-        while line.gathered and line.underway < _UNDERWAY:
+        while line.gathered and line.underway < _UNDERWAY and not self._stopped:
             message, data = self._next_message(line)
             line.underway += 1
             task = asyncio.get_running_loop().create_task(self._publish(partition, message, data))

@@ -11,6 +11,7 @@ from nats.aio.client import Client
 
 from openyard_events import bus, subjects
 from openyard_events.contracts import Receipt, SlotOffered, SlotWithdrawn
+from openyard_events.endings import end
 from openyard_events.slot_publisher import (
     PATIENCE,
     NoReceipt,
@@ -152,9 +153,7 @@ class VenuePublisher:
         try:
             return await asyncio.gather(*tasks)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(*tasks)
 
     def _open(self) -> SlotPublisher:
         if self._publisher is None:

@@ -17,6 +17,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import AckPolicy, ConsumerConfig, DeliverPolicy
 
+from openyard_events.endings import end
 from openyard_events.pulling import PullConsumer, Word
 
 _log = logging.getLogger(__name__)
@@ -120,8 +121,7 @@ class OrderedReader:
 
     async def stop(self) -> None:
         if self._keeper is not None:
-            self._keeper.cancel()
-            await asyncio.gather(self._keeper, return_exceptions=True)
+            await end(self._keeper)
             self._keeper = None
         await self._close()
 

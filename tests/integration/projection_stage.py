@@ -19,11 +19,11 @@ from openyard_events.commands import (
     WithdrawSlot,
 )
 from openyard_events.contracts import SlotOffered, SlotWithdrawn
+from openyard_events.endings import end
 from openyard_platform import clock, ids
 from openyard_platform.actions import deciding
 from openyard_platform.domain.state import Asked
 from openyard_platform.store import engine, partitions, readers
-from openyard_workers.jobs.worker import end
 from openyard_workers.projection import Consumer, Projection
 
 
@@ -198,7 +198,7 @@ async def projecting(nc: Client, consumers: Sequence[Consumer]):
     finally:
         # As hard as a kill: what was projected is committed, what was not is done again. One
         # cancellation is not enough: where it meets an answer of NATS it gets lost.
-        await end(set(tasks))
+        await end(*tasks)
         await asyncio.gather(*tasks, return_exceptions=True)
 
 

@@ -184,6 +184,46 @@ async def test_a_lost_acknowledgement_is_asked_for_again_and_nothing_is_stored_t
     assert future.cancelled()
 
 
+async def test_it_stops_though_a_cancellation_meets_an_answer_and_is_lost(line, monkeypatch):
+    class Deaf:
+        """The stream's context, whose waiting swallows a cancellation, as ``wait_for`` may."""
+
+        asked = lost = 0
+
+        async def publish(self, *_args, **_kwargs):
+            self.asked += 1
+            try:
+                await asyncio.sleep(60)
+            except asyncio.CancelledError:
+                if self.lost:
+                    raise
+                self.lost += 1
+                raise TimeoutError from None
+
+    monkeypatch.setattr(gathering, "_FAREWELL", 0.2)
+    deaf = Deaf()
+    gatherer = Gatherer(line[0], deaf, f"deaf-{uuid.uuid4().hex[:8]}", 1)
+    await gatherer.start()
+    before = asyncio.all_tasks()
+    future = gatherer.submit(0, command())
+    await asyncio.wait_for(gatherer.stop(), 5)
+    assert future.cancelled()
+    assert deaf.lost == 1
+    assert asyncio.all_tasks() <= before
+
+
+async def test_what_was_gathered_still_leaves_when_it_stops_and_nothing_after_that(line):
+    gatherer = Gatherer(*line, f"leaves-{uuid.uuid4().hex[:8]}", 1)
+    await gatherer.start()
+    asked = command()
+    future = gatherer.submit(0, asked)
+    await gatherer.stop()
+    assert future.cancelled()
+    assert [batch.commands for batch in await batches(line[1])] == [[asked]]
+    with pytest.raises(NotConnected):
+        gatherer.submit(0, command())
+
+
 async def test_the_length_of_the_line_is_told(line, gatherer):
     asked = [command() for _ in range(6)]
     for one in asked:

@@ -10,6 +10,7 @@ from litestar import Litestar
 from openyard_calendars import reading
 from openyard_calendars.reading import ReadEvent
 from openyard_calendars.unreadable import Unreadable
+from openyard_events.endings import end
 from openyard_platform import sandbox
 from openyard_platform.domain.errors import Unavailable
 from openyard_platform.sandbox import Limits
@@ -62,6 +63,4 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
         yield
     finally:
         # What is cut off here is gone on with by the jobs.
-        for task in importing:
-            task.cancel()
-        await asyncio.gather(*importing, return_exceptions=True)
+        await end(*importing)

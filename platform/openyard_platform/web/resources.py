@@ -9,6 +9,7 @@ from nats.aio.msg import Msg
 from redis.asyncio import Redis
 
 from openyard_events import bus
+from openyard_events.endings import end
 from openyard_platform.passwords import Hasher
 from openyard_platform.settings import Settings
 from openyard_platform.store import engine
@@ -42,7 +43,7 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
         lookup = Lookup(usage.find)
         stack.push_async_callback(lookup.close)
         writing = asyncio.create_task(usage.run())
-        stack.push_async_callback(_end, writing)
+        stack.push_async_callback(end, writing)
         hasher = Hasher()
         stack.callback(hasher.close)
 
@@ -57,8 +58,3 @@ async def opened(app: Litestar) -> AsyncGenerator[None, None]:
         app.state.lookup = lookup
         app.state.hasher = hasher
         yield
-
-
-async def _end(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    await asyncio.gather(task, return_exceptions=True)

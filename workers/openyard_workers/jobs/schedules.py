@@ -6,6 +6,7 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from openyard_events import bus
+from openyard_events.endings import end
 from openyard_events.slot_publisher import SlotPublisher
 from openyard_platform import clock
 from openyard_platform.actions import schedule_slots
@@ -18,7 +19,7 @@ _log = logging.getLogger(__name__)
 Work = Callable[[SlotPublisher, Callable[[], dt.datetime]], Awaitable[bool]]
 
 _EVERY = 1.0  # seconds between looks for what is due
-_FAREWELL = 2.0
+_FAREWELL = 2.0  # closing a connection takes a moment
 
 
 async def serve(
@@ -32,7 +33,8 @@ async def serve(
     while not stop.is_set():
         working = asyncio.create_task(_work(settings, stop, work))
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        await _end(working)
+        # What is cut off is taken up again a minute later.
+        await end(working, again=_FAREWELL)
         error = None if working.cancelled() else working.exception()
         if isinstance(error, OUTAGE):
             _log.warning("%s wait: %r", what, error)
@@ -51,11 +53,3 @@ async def _work(settings: Settings, stop: asyncio.Event, work: Work) -> None:
                 await pause(stop, _EVERY)
     finally:
         await connection.close()
-
-
-async def _end(working: asyncio.Task[None]) -> None:
-    """Cancel until it is over; what is cut off is taken up again a minute later."""
-    while not working.done():
-        working.cancel()
-        # A cancellation can get lost where it meets an answer; the farewell itself takes a moment.
-        await asyncio.wait({working}, timeout=_FAREWELL)

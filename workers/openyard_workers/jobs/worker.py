@@ -2,11 +2,11 @@
 
 import asyncio
 import logging
-from typing import Any
 
 from arq import ArqRedis
 from arq.worker import Worker, func
 
+from openyard_events.endings import end
 from openyard_platform.settings import Settings
 from openyard_platform.store import engine
 from openyard_workers.jobs import imports, queue, retention, schedules, sweeper
@@ -19,7 +19,6 @@ _JOBS = 20
 _POLL = 0.2  # seconds
 _TIMEOUT = 20.0  # longer than a mail may take, shorter than a claim
 _FAREWELL = 5.0  # seconds for the jobs under way when stopping
-_AGAIN = 0.2  # seconds until a task that is still there is cancelled again
 
 
 async def run(settings: Settings, stop: asyncio.Event) -> None:
@@ -85,15 +84,6 @@ async def _until(stop: asyncio.Event, worker: Worker) -> None:
         jobs = list(worker.tasks.values())
         if jobs:
             await asyncio.wait(jobs, timeout=_FAREWELL)
-        await end({working, *jobs})
-        await asyncio.gather(*jobs, return_exceptions=True)
+        await end(working, *jobs)
     if not working.cancelled() and (error := working.exception()) is not None:
         raise error
-
-
-async def end(tasks: set[asyncio.Task[Any]]) -> None:
-    """Cancel until it is over: a cancellation that meets Valkey's answer can get lost."""
-    while tasks:
-        for task in tasks:
-            task.cancel()
-        _, tasks = await asyncio.wait(tasks, timeout=_AGAIN)
