@@ -280,6 +280,18 @@ async def test_a_moved_slot_keeps_its_reservations_and_asks_them_anew(desk):
     assert other.status == "accepted"
 
 
+async def test_who_is_confirmed_and_moved_in_one_batch_is_asked_anew_too(desk):
+    start = SATURDAY + dt.timedelta(days=11)
+    slot = await opened(desk, external_id="hurried", starts_at=start, ends_at=start + HOUR)
+    made = reserve(slot)
+    times = {"starts_at": start + HOUR, "ends_at": start + 2 * HOUR}
+    await desk.decide(made, desk.offer(version=2, external_id="hurried", **times))
+    row = await engine.fetch_one(
+        "SELECT status, needs_reconfirm FROM reservation WHERE id = $1", made.id
+    )
+    assert tuple(row) == ("confirmed", True)
+
+
 async def test_more_capacity_is_handed_on_and_less_than_taken_is_refused(desk):
     start = SATURDAY + dt.timedelta(days=3)
     times = {"starts_at": start, "ends_at": start + HOUR, "external_id": "growing"}

@@ -357,17 +357,20 @@ _UPDATE_SLOT = (
 _INSERT_RESERVATIONS = """
     INSERT INTO reservation (id, slot_id, account_id, holder_id, party_nos, seats, adults, held,
         status, position, refusals, skips, note, revision, sequence, created_at, updated_at,
-        cancelled_by, reason, audiences, allotment, allotted, offered_at, offer_expires_at)
+        cancelled_by, reason, audiences, allotment, allotted, offered_at, offer_expires_at,
+        needs_reconfirm)
     SELECT id, slot_id, account_id, holder_id, party_nos::int[], seats, adults, held, status,
         position, refusals::jsonb, skips::jsonb, note, revision, sequence, created_at, updated_at,
-        cancelled_by, reason, audiences::text[], allotment, allotted, offered_at, offer_expires_at
+        cancelled_by, reason, audiences::text[], allotment, allotted, offered_at, offer_expires_at,
+        needs_reconfirm
     FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::int[], $7::int[],
         $8::int[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::int[],
         $15::int[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], $20::text[],
-        $21::text[], $22::int[], $23::timestamptz[], $24::timestamptz[])
+        $21::text[], $22::int[], $23::timestamptz[], $24::timestamptz[],
+        $25::bool[])
     AS q (id, slot_id, account_id, holder_id, party_nos, seats, adults, held, status, position,
         refusals, skips, note, revision, sequence, created_at, updated_at, cancelled_by, reason,
-        audiences, allotment, allotted, offered_at, offer_expires_at)
+        audiences, allotment, allotted, offered_at, offer_expires_at, needs_reconfirm)
 """
 
 
@@ -411,4 +414,5 @@ def _columns(new: Sequence[Reservation]) -> tuple[list[Any], ...]:
         [one.allotted for one in new],
         [one.offered_at for one in new],
         [one.offer_expires_at for one in new],
+        [one.needs_reconfirm for one in new],
     )
