@@ -58,6 +58,17 @@ async def expiry(made: Reserve) -> dt.datetime:
     return row["offer_expires_at"]
 
 
+async def told_ends(made: Reserve) -> list[dt.datetime]:
+    """Until when its holder was told that seats are held, each time."""
+    rows = await engine.fetch(
+        """SELECT (body::jsonb->>'expires_at')::timestamptz AS until FROM outbox
+           WHERE type = 'openyard.reservation.offered.v1'
+           AND body::jsonb->>'reservation_id' = $1 ORDER BY id""",
+        str(made.id),
+    )
+    return [row["until"] for row in rows]
+
+
 async def test_offered_seats_are_held_for_two_hours_and_nobody_else_gets_them(desk):
     slot, (first,) = await waiting_behind_one(desk, 2)
     assert await expiry(first) == NOW + TWO_HOURS
@@ -158,3 +169,30 @@ async def test_a_long_line_is_served_bit_by_bit_in_its_order(desk, monkeypatch):
     for _ in range(4):
         await desk.decide(ring(slot))
     assert await statuses(slot) == ["cancelled"] + ["offered"] * 8 + ["waitlisted"]
+
+
+async def test_an_offer_ends_with_a_closing_that_the_venue_states_earlier(desk):
+    slot, (first, second) = await waiting_behind_one(desk, 2, 2, external_id="early")
+    stated = {"external_id": "early", "capacity": 2}
+    sooner = NOW + dt.timedelta(minutes=30)
+    await desk.decide(desk.offer(version=2, **stated, closes_at=sooner), at=NOW)
+    assert await expiry(first) == sooner
+    assert await told_ends(first) == [NOW + TWO_HOURS, sooner]
+    await desk.decide(ring(slot), at=sooner)
+    assert await statuses(slot) == ["cancelled", "offer_expired", "waitlisted"]
+    await desk.decide(desk.offer(version=3, **stated), at=sooner)
+    assert await statuses(slot) == ["cancelled", "offer_expired", "offered"]
+    await desk.decide(desk.offer(version=4, **stated, closes_at=NOW), at=sooner)
+    assert await statuses(slot) == ["cancelled", "offer_expired", "offer_expired"]
+    (late,) = await desk.decide(accept(second), at=sooner)
+    assert codes(late) == ["offer_expired"]
+    assert len(await told_ends(second)) == 1
+
+
+async def test_a_later_closing_prolongs_no_offer_and_tells_nobody(desk):
+    closes_at = NOW + HOUR
+    _, (first,) = await waiting_behind_one(desk, 2, external_id="late", closes_at=closes_at)
+    stated = {"external_id": "late", "capacity": 2}
+    await desk.decide(desk.offer(version=2, **stated, closes_at=closes_at + HOUR), at=NOW)
+    assert await expiry(first) == closes_at
+    assert await told_ends(first) == [closes_at]

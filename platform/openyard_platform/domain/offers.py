@@ -6,7 +6,7 @@ from typing import Any
 from openyard_calendars import intervals
 from openyard_events.commands import OfferSlot, Outcome, WithdrawSlot
 from openyard_events.contracts import FieldError, Overbooked, Receipt, SlotKind
-from openyard_platform.domain import due, facts, occupancy, requests, seats
+from openyard_platform.domain import due, facts, occupancy, requests, seats, waitlist
 from openyard_platform.domain.reservations import (
     HOLDING,
     LIVE,
@@ -219,10 +219,10 @@ def _change(  # noqa: PLR0913 - the same as any change of a slot
     decisions.restate_slot(slot, at)
     decisions.tell(slot, at, facts.updated(slot, moved=moved))
     _audit(decisions, "slot.changed", slot, at)
-    if moved or title != slot.title:
-        for reservation in living:
-            if reservation.status in HOLDING:
-                _carry_over(state, decisions, slot, reservation, at, moved=moved)
+    for reservation in living:
+        if reservation.status in HOLDING and (moved or title != slot.title):
+            _carry_over(state, decisions, slot, reservation, at, moved=moved)
+        waitlist.shorten(decisions, slot, reservation, at)
     slot.due_at = None
     due.work_off_restated(state, decisions, slot, at)
 

@@ -147,6 +147,21 @@ def expire(state: State, decisions: Decisions, slot: Slot, at: dt.datetime) -> i
     return ended
 
 
+def shorten(decisions: Decisions, slot: Slot, offered: Reservation, at: dt.datetime) -> None:
+    """No offer lasts past a closing that its venue has just stated earlier.
+
+    Its holder is told of the new end, and answers by new links. One that is over by now is ended
+    like any other, see ``expire``.
+    """
+    closing, until = slot.closing, offered.offer_expires_at
+    if until is None or closing is None or closing >= until:
+        return
+    offered.offer_expires_at = closing
+    if closing > at:
+        decisions.touch_reservation(offered, at)
+        decisions.tell(slot, at, facts.offered(slot, offered, closing))
+
+
 def _obstacle(
     state: State,
     slot: Slot,
