@@ -71,5 +71,23 @@ async def test_who_leaves_one_slot_has_its_turn_on_another_at_the_same_time(desk
     assert await statuses(slot) == ["cancelled", "waitlisted"]
     await desk.decide(cancel(elsewhere), at=NOW + HOUR)
     assert await due_at(slot) == NOW + HOUR
-    await desk.decide(ring(slot), at=NOW + HOUR)
-    assert await statuses(slot) == ["cancelled", "offered"]
+    # And nobody comes before it meanwhile.
+    (newcomer,) = await desk.decide(reserve(slot), at=NOW + HOUR)
+    assert newcomer.status == "waitlisted"
+    assert await statuses(slot) == ["cancelled", "offered", "waitlisted"]
+
+
+async def test_a_line_is_not_looked_at_for_who_leaves_at_another_time(desk: Desk):
+    begin = SATURDAY + dt.timedelta(days=33)
+    early = {"starts_at": begin, "ends_at": begin + HOUR, "capacity": 2}
+    late = {"starts_at": begin + HOUR, "ends_at": begin + 2 * HOUR, "capacity": 2}
+    slot = await opened(desk, space="court-1", **early)
+    same = await opened(desk, space="court-2", **early)
+    other = await opened(desk, space="court-2", **late)
+    holder, party = reserve(slot, 2), ids.new()
+    waiting, elsewhere = reserve(slot, 2, party), reserve(same, 1, party)
+    afterwards = reserve(other, 1, party)
+    await desk.decide(holder, waiting, elsewhere, afterwards)
+    await desk.decide(cancel(holder))
+    await desk.decide(cancel(afterwards))
+    assert await due_at(slot) is None

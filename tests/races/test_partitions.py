@@ -11,7 +11,8 @@ import pytest
 from openyard_events.commands import Outcome
 from openyard_platform import ids
 from openyard_platform.store import deciding, engine, partitions
-from tests.integration.test_deciding import HOUR, SATURDAY, Desk, desk, opened, reserve
+from tests.integration.test_allotments import ring, statuses
+from tests.integration.test_deciding import HOUR, SATURDAY, Desk, cancel, desk, opened, reserve
 
 __all__ = ["desk"]
 
@@ -59,6 +60,41 @@ async def test_nobody_is_in_two_places_though_two_partitions_decide(desk: Desk, 
         random.Random(number).shuffle(parties)  # noqa: S311
         for here, there in await at_once(desk, other, parties):
             assert sorted([here.status, there.status]) == ["confirmed", "refused"]
+
+
+async def test_a_party_that_leaves_one_partition_is_served_in_the_other(desk: Desk, other: Desk):
+    times = {"starts_at": SATURDAY, "ends_at": SATURDAY + HOUR, "capacity": 1}
+    here, there = await opened(desk, **times), await opened(other, **times)
+    holder, waiting = reserve(here), reserve(here)
+    elsewhere = reserve(there, party=waiting.account_id)
+    await desk.decide(holder, waiting)
+    await other.decide(elsewhere)
+    await desk.decide(cancel(holder))
+    assert await statuses(here) == ["cancelled", "waitlisted"]
+    await other.decide(cancel(elsewhere))
+    await desk.decide(ring(here))
+    assert await statuses(here) == ["cancelled", "offered"]
+
+
+async def test_what_is_decided_stands_though_the_other_partition_cannot_be_told(
+    desk: Desk, other: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
+    times = {"starts_at": SATURDAY + 2 * HOUR, "ends_at": SATURDAY + 3 * HOUR, "capacity": 1}
+    here, there = await opened(desk, **times), await opened(other, **times)
+    holder, waiting = reserve(here), reserve(here)
+    elsewhere = reserve(there, party=waiting.account_id)
+    await desk.decide(holder, waiting)
+    await other.decide(elsewhere)
+
+    async def gone(*_: object) -> None:
+        raise OSError("gone")
+
+    monkeypatch.setattr(engine, "fetch", gone)
+    (outcome,) = await other.decide(cancel(elsewhere))
+    monkeypatch.undo()
+    assert outcome.status == "cancelled"
+    assert "wait for its next turn" in caplog.text
+    assert await statuses(there) == ["cancelled"]
 
 
 async def test_locked_in_any_order_they_would_wait_for_each_other_for_ever(

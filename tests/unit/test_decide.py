@@ -156,6 +156,11 @@ def test_the_head_of_the_line_never_waits_for_seats_that_it_could_have(history):
     assert waiting[0].held > share.seats
 
 
+@given(histories())
+def test_who_waits_nowhere_else_leaves_nobody_to_be_looked_at(history):
+    assert decide(*history).chances == set()
+
+
 @given(st.integers(2, 6), st.lists(st.integers(0, 30), min_size=20, max_size=40))
 def test_a_large_party_is_passed_over_three_times_and_then_seats_are_saved_up_for_it(large, picks):
     """Singles hold all seats, a large party waits before ten singles; one after another leaves."""

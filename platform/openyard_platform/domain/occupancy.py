@@ -25,9 +25,15 @@ def claim_party(state: State, decisions: Decisions, reservation: Reservation) ->
 
 
 def free_party(state: State, decisions: Decisions, reservation: Reservation) -> None:
+    """The parties have to do with the slot no more; if they were there, they may be elsewhere."""
     for no in reservation.party_nos:
+        waits = state.waits.get(no, set())
+        waits.discard(reservation.slot_id)
         busy = state.party_busy.get(no, [])
         state.party_busy[no] = [entry for entry in busy if entry[2] != reservation.id]
+        if waits:
+            left = [(lo, hi) for lo, hi, owner in busy if owner == reservation.id]
+            decisions.chances |= {(known, lo, hi) for known in waits for lo, hi in left}
         state.live.pop((reservation.slot_id, no), None)
         decisions.party_occupancies.pop((reservation.id, no), None)
         # Rows of a reservation decided in this very batch are not there yet; freeing is harmless.
@@ -42,6 +48,8 @@ def _claim(
     span: tuple[int, int] | None,
 ) -> None:
     state.live[reservation.slot_id, no] = reservation.id
+    if span is None:
+        state.waits.setdefault(no, set()).add(reservation.slot_id)
     decisions.party_occupancies[reservation.id, no] = PartyTaken(reservation.slot_id, span)
 
 

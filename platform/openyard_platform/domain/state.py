@@ -90,6 +90,8 @@ class State(Struct, kw_only=True):
     held: dict[tuple[UUID, UUID], int] = field(default_factory=dict)
     party_nos: dict[UUID, int] = field(default_factory=dict)
     party_busy: dict[int, list[Busy]] = field(default_factory=dict)
+    # Slots that a party has to do with without being there: it waits, mostly.
+    waits: dict[int, set[UUID]] = field(default_factory=dict)
     # (slot, party) -> the live reservation that has it
     live: dict[tuple[UUID, int], UUID] = field(default_factory=dict)
     keys: dict[tuple[UUID, str], KeyUse] = field(default_factory=dict)
@@ -157,6 +159,8 @@ class Decisions(Struct, kw_only=True):
     changed_reservations: dict[UUID, Reservation] = field(default_factory=dict)
     freed_parties: set[tuple[UUID, int]] = field(default_factory=set)
     party_occupancies: dict[tuple[UUID, int], PartyTaken] = field(default_factory=dict)
+    # Slots where a party waits that was elsewhere until now, with the minutes that it was.
+    chances: set[tuple[UUID, int, int]] = field(default_factory=set)
     receipts: list[tuple[UUID, Receipt, dt.datetime]] = field(default_factory=list)
     keys: list[KeyUse] = field(default_factory=list)
     aliases: list[Alias] = field(default_factory=list)

@@ -190,7 +190,8 @@ async def _load_parties(
 ) -> None:
     """What locked parties have to do with these slots, or have at the time of one of them.
 
-    Whatever else is booked for them is left where it is: a decision does not grow with that.
+    Also where they wait, which may be their chance once they are free. Whatever else is booked for
+    them is left where it is: a decision does not grow with that.
     """
     if not state.party_nos:
         return
@@ -201,14 +202,17 @@ async def _load_parties(
     for row in await connection.fetch(
         """SELECT party_no, slot_id, reservation_id, lower(during) AS lo, upper(during) AS hi
            FROM party_occupancy
-           WHERE party_no = ANY($1) AND (slot_id = ANY($2) OR during && $3::int4multirange)""",
+           WHERE party_no = ANY($1) AND (slot_id = ANY($2) OR isempty(during)
+               OR during && $3::int4multirange)""",
         list(state.party_nos.values()),
         list(state.slots),
         [asyncpg.Range(lo, hi) for lo, hi in spans if lo < hi],
     ):
         number, owner = row["party_no"], row["reservation_id"]
         state.live[row["slot_id"], number] = owner
-        if row["lo"] is not None:
+        if row["lo"] is None:
+            state.waits.setdefault(number, set()).add(row["slot_id"])
+        else:
             state.party_busy.setdefault(number, []).append((row["lo"], row["hi"], owner))
 
 

@@ -12,6 +12,7 @@ from openyard_platform import ids
 from openyard_platform.domain.reservations import Reservation
 from openyard_platform.domain.slots import Slot
 from openyard_platform.domain.state import Decisions, Woken
+from openyard_platform.store import chances
 
 
 class Collision(Exception):
@@ -31,7 +32,7 @@ async def write(connection: Any, decisions: Decisions) -> None:
     await _spaces(connection, decisions)
     await _reservations(connection, decisions)
     await _parties(connection, decisions)
-    await _wake_parties(connection, decisions)
+    await chances.give(connection, decisions)
     await _receipts(connection, decisions)
     await _told(connection, decisions)
 
@@ -258,27 +259,6 @@ async def _parties(connection: Any, decisions: Decisions) -> None:
             raise Collision("A party is somewhere else at that time.") from error
         if len(rows) < len(taken):
             raise Collision("A party has to do with the slot already.")
-
-
-_WAKE_PARTIES = """
-    UPDATE slot s SET due_at = least(s.due_at, $3)
-    WHERE s.venue_id = ANY($2) AND s.status = 'open' AND s.waiting > 0 AND s.taken < s.capacity
-        AND s.id IN (SELECT slot_id FROM party_occupancy
-            WHERE party_no = ANY($1) AND isempty(during))
-"""
-
-
-async def _wake_parties(connection: Any, decisions: Decisions) -> None:
-    """Who left a slot may have been kept from another, where it waits: that one is due.
-
-    Only slots of the same venues: others may be another partition's to write.
-    """
-    freed = {no for _, no in decisions.freed_parties}
-    slots = decisions.changed_slots.values()
-    if freed and slots:
-        venues = list({slot.venue_id for slot in slots})
-        at = max(slot.updated_at for slot in slots)
-        await connection.execute(_WAKE_PARTIES, list(freed), venues, at)
 
 
 async def _receipts(connection: Any, decisions: Decisions) -> None:
