@@ -2,11 +2,13 @@
 
 import asyncio
 import datetime as dt
+from typing import Any
 from uuid import UUID
 
 import asyncpg
 import pytest
 
+from openyard_events.commands import Reserve
 from openyard_platform import ids
 from openyard_platform.store import engine
 from tests.integration.test_allotments import ring, statuses
@@ -93,6 +95,94 @@ async def test_who_waits_for_the_court_is_offered_it_when_the_hall_is_given_back
     assert await statuses(one) == ["offered"]
     (taken,) = await desk.decide(accept(waiting))
     assert taken.status == "confirmed"
+
+
+async def one_waits_for_the_court(desk: Desk, *, court=None, **hall) -> tuple[UUID, Reserve]:
+    """Somebody swaps the court for the hall of an hour later, whose buffer then has the court.
+
+    The court, where another party waits, and who has the hall.
+    """
+    later = {"starts_at": AT + HOUR, "ends_at": AT + 2 * HOUR, "capacity": 5}
+    before = {"claim": "on_booking", "buffer_before_minutes": 30}
+    large = await opened(desk, space="hall", external_id="hall", **later, **before | hall)
+    stated = {"space": "court-1", "external_id": "court", **ON_BOOKING, "capacity": 1}
+    small = await opened(desk, **stated, **court or {})
+    swaps, waiting = reserve(small), reserve(small)
+    await desk.decide(swaps, waiting)
+    (swapped,) = await desk.decide(change(swaps, slot_id=large))
+    assert swapped.status == "confirmed"
+    await desk.decide(ring(small))
+    assert await statuses(small) == ["waitlisted"]
+    return small, swaps
+
+
+@pytest.mark.parametrize(
+    ("stated", "helps"),
+    [
+        ({"buffer_before_minutes": 0}, True),
+        ({"kind": "shift"}, True),
+        ({"buffer_before_minutes": 15}, False),
+        ({"capacity": 6, "title": "新"}, False),
+    ],
+    ids=["no buffer", "a shift needs no space", "half a buffer still has it", "as before"],
+)
+async def test_who_waits_is_offered_the_court_when_the_hall_needs_less_of_it(desk, stated, helps):
+    court, _ = await one_waits_for_the_court(desk)
+    await desk.decide(desk.offer(**restated(2) | stated))
+    await desk.decide(ring(court))
+    assert await statuses(court) == ["offered" if helps else "waitlisted"]
+
+
+async def test_who_waits_is_offered_the_court_when_the_hall_claims_it_no_longer_at_once(desk):
+    court, swapped = await one_waits_for_the_court(desk)
+    await desk.decide(desk.offer(**restated(2) | {"claim": "on_offer"}))
+    # It keeps the space though nobody is there.
+    await desk.decide(cancel(swapped))
+    await desk.decide(ring(court))
+    assert await statuses(court) == ["waitlisted"]
+    await desk.decide(desk.offer(**restated(3)))
+    await desk.decide(ring(court))
+    assert await statuses(court) == ["offered"]
+
+
+async def test_who_waits_is_offered_the_court_when_it_needs_less_time_itself(desk):
+    court, _ = await one_waits_for_the_court(
+        desk, buffer_before_minutes=0, court={"buffer_after_minutes": 30}
+    )
+    stated = {"space": "court-1", "external_id": "court", **ON_BOOKING, "capacity": 1}
+    await desk.decide(desk.offer(2, **stated))
+    assert await statuses(court) == ["offered"]
+
+
+async def test_who_waits_in_a_shared_room_is_offered_what_another_slot_needs_no_longer(desk):
+    await reading_room(desk)
+    room = {"space": "reading-room", **TIMES}
+    lecture = {**room, "external_id": "lecture"}
+    await opened(desk, **lecture, capacity=3)
+    one, other = [await opened(desk, **room, claim="on_booking", capacity=4) for _ in "ab"]
+    swaps, waiting = reserve(one, 4), reserve(one, 3)
+    await desk.decide(swaps, waiting)
+    await desk.decide(desk.offer(2, **lecture, capacity=6))
+    await desk.decide(change(swaps, slot_id=other))
+    await desk.decide(ring(one))
+    assert await statuses(one) == ["waitlisted"]
+    await desk.decide(desk.offer(3, **lecture, capacity=3))
+    await desk.decide(ring(one))
+    assert await statuses(one) == ["offered"]
+
+
+def restated(version: int) -> dict[str, Any]:
+    """The hall as ``one_waits_for_the_court`` has it, in a further version."""
+    return {
+        "version": version,
+        "space": "hall",
+        "external_id": "hall",
+        "starts_at": AT + HOUR,
+        "ends_at": AT + 2 * HOUR,
+        "capacity": 5,
+        "claim": "on_booking",
+        "buffer_before_minutes": 30,
+    }
 
 
 async def test_a_slot_offered_at_once_keeps_the_others_from_being_booked(desk):

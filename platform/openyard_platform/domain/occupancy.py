@@ -54,14 +54,12 @@ def _claim(
 
 
 def take_space(state: State, decisions: Decisions, slot: Slot, space: Space) -> None:
-    """Take the space from now on, or as much of a shareable one as the slot needs by now."""
-    lo, hi = slot.occupied
-    for leaf in space.leaves:
+    """Take the space from now on, as far as the slot has it by now."""
+    for leaf, (lo, hi, room) in _claimed(slot, space).items():
         if leaf not in space.shared:
             state.space_busy.setdefault(leaf, []).append((lo, hi, slot.id))
             decisions.slot_occupancies.append((slot.id, leaf, lo, hi))
             continue
-        room = _room(slot, space, leaf, slot.taken)
         others = [entry for entry in state.space_shares.get(leaf, ()) if entry[3] != slot.id]
         state.space_shares[leaf] = [*others, (lo, hi, room, slot.id)]
         decisions.space_shares[slot.id, leaf] = (lo, hi, room)
@@ -94,6 +92,18 @@ def wake(state: State, decisions: Decisions, slot: Slot, at: dt.datetime) -> Non
     )
 
 
+def lets_go(state: State, before: Slot, after: Slot) -> bool:
+    """Whether a slot that its venue stated anew has less of its space now, or for less time."""
+    old, new = state.space_of(before), state.space_of(after)
+    if old is None or new is None:
+        return False
+    has = _claimed(after, new)
+    return any(
+        leaf not in has or lo < has[leaf][0] or hi > has[leaf][1] or room > has[leaf][2]
+        for leaf, (lo, hi, room) in _claimed(before, old).items()
+    )
+
+
 def space_obstacle(
     state: State,
     slot: Slot,
@@ -123,6 +133,18 @@ def space_obstacle(
                 if owner not in but and intervals.overlap((lo, hi), slot.occupied)
             )
     return None
+
+
+def _claimed(slot: Slot, space: Space) -> dict[int, tuple[int, int, int]]:
+    """What a slot has by now of each leaf: minutes from, to, and room where that is shareable."""
+    if not slot.occupies or (slot.claims_on_booking and not slot.taken):
+        return {}
+    lo, hi = slot.occupied
+    shared = space.shared
+    return {
+        leaf: (lo, hi, _room(slot, space, leaf, slot.taken) if leaf in shared else 0)
+        for leaf in space.leaves
+    }
 
 
 def _room(slot: Slot, space: Space, leaf: int, taken: int) -> int:

@@ -3,7 +3,8 @@
 import datetime as dt
 from typing import Any
 
-from openyard_calendars import intervals
+import msgspec
+
 from openyard_events.commands import OfferSlot, Outcome, WithdrawSlot
 from openyard_events.contracts import FieldError, Overbooked, Receipt, SlotKind
 from openyard_platform.domain import due, facts, occupancy, requests, seats, waitlist
@@ -170,8 +171,7 @@ def _restate(  # noqa: PLR0913 - the same as any change of a slot
     """Write what the venue states into a slot that nobody has anything to do with."""
     restate(slot, asked.slot, space, at)
     decisions.recounted_slots.add(slot.id)
-    if slot.occupies and not slot.claims_on_booking:
-        occupancy.take_space(state, decisions, slot, space)
+    occupancy.take_space(state, decisions, slot, space)
     slot.due_at = None
     due.reckon(state, slot)
 
@@ -201,34 +201,28 @@ def _change(  # noqa: PLR0913 - the same as any change of a slot
     space: Space,
     at: dt.datetime,
 ) -> None:
-    before = (slot.span, slot.space_id)
-    title = slot.title
+    before = msgspec.structs.replace(slot)
     living = [state.reservations[known] for known in state.on_slot.get(slot.id, ())]
     living = [one for one in living if one.status in LIVE]
     if slot.occupies:
         occupancy.free_space(state, decisions, slot)
-        if (slot.space_id, slot.span) != (space.id, _span(asked)):
-            occupancy.wake(state, decisions, slot, at)
     restate(slot, asked.slot, space, at)
-    moved = before != (slot.span, slot.space_id)
+    moved = (before.span, before.space_id) != (slot.span, slot.space_id)
     if moved:
         slot.sequence += 1
     _recount(state, decisions, slot, living, at)
-    if slot.occupies and (slot.taken or not slot.claims_on_booking):
-        occupancy.take_space(state, decisions, slot, space)
+    occupancy.take_space(state, decisions, slot, space)
+    if occupancy.lets_go(state, before, slot):
+        occupancy.wake(state, decisions, before, at)
     decisions.restate_slot(slot, at)
     decisions.tell(slot, at, facts.updated(slot, moved=moved))
     _audit(decisions, "slot.changed", slot, at)
     for reservation in living:
-        if reservation.status in HOLDING and (moved or title != slot.title):
+        if reservation.status in HOLDING and (moved or before.title != slot.title):
             _carry_over(state, decisions, slot, reservation, at, moved=moved)
         waitlist.shorten(decisions, slot, reservation, at)
     slot.due_at = None
     due.work_off_restated(state, decisions, slot, at)
-
-
-def _span(asked: OfferSlot) -> tuple[int, int]:
-    return intervals.span(asked.slot.starts_at, asked.slot.ends_at)
 
 
 def _recount(
