@@ -10,11 +10,12 @@ import pytest
 
 from openyard_events.commands import Reserve
 from openyard_platform import ids
-from openyard_platform.store import engine
+from openyard_platform.store import engine, slots
 from tests.integration.test_allotments import ring, statuses
 from tests.integration.test_changes import change
 from tests.integration.test_deciding import (
     HOUR,
+    NOW,
     SATURDAY,
     Desk,
     cancel,
@@ -287,3 +288,56 @@ async def test_who_swaps_from_court_to_hall_does_not_stand_in_its_own_way(desk):
     (swapped,) = await desk.decide(change(made, slot_id=hall))
     assert (swapped.status, swapped.slot_id) == ("confirmed", hall)
     assert [await claims(each) for each in (hall, one)] == [2, 0]
+
+
+# As it is looked for -------------------------------------------------------------------------
+
+
+async def free_now(desk: Desk) -> list[UUID]:
+    """Slots of that hour that a search for one seat finds."""
+    row = await engine.fetch_one("SELECT key FROM organisation WHERE id = $1", desk.venue_id)
+    assert row is not None
+    wanted = slots.Search(since=AT, until=AT + HOUR, venue=row["key"], seats=1, at=NOW)
+    return [slot.id for slot in (await slots.search(wanted)).slots]
+
+
+async def taken_by_others(*wanted: UUID) -> list[UUID]:
+    found = await slots.find_many(wanted)
+    return [known for known in wanted if found[known].space_taken]
+
+
+async def test_a_search_finds_no_slot_whose_space_another_has(desk):
+    hall, one, two = await hall_and_courts(desk)
+    assert set(await free_now(desk)) == {hall, one, two}
+    held = reserve(one)
+    await desk.decide(held)
+    assert set(await free_now(desk)) == {one, two}
+    assert await taken_by_others(hall, one, two) == [hall]
+    await desk.decide(cancel(held))
+    assert set(await free_now(desk)) == {hall, one, two}
+    await desk.decide(reserve(hall))
+    assert await free_now(desk) == [hall]
+    assert await taken_by_others(hall, one, two) == [one, two]
+
+
+async def test_a_search_minds_the_buffers(desk):
+    early = {"starts_at": AT - HOUR, "ends_at": AT, "claim": "on_booking"}
+    before = await opened(desk, space="court-1", buffer_after_minutes=10, **early)
+    after = await opened(desk, space="court-1", **ON_BOOKING)
+    await desk.decide(reserve(before))
+    assert await taken_by_others(before, after) == [after]
+    assert await free_now(desk) == []
+
+
+@pytest.mark.parametrize(
+    ("seats", "changes", "taken"),
+    [(9, {}, False), (10, {}, True), (1, {"exclusive": True}, True)],
+)
+async def test_a_search_minds_the_room_of_a_shared_space(desk, seats, changes, taken):
+    await reading_room(desk)
+    room = {"space": "reading-room", "capacity": 10, **ON_BOOKING}
+    first, second = await opened(desk, **room), await opened(desk, **room, **changes)
+    await desk.decide(reserve(first, seats=seats))
+    assert (second in await taken_by_others(first, second)) is taken
+    refused = await desk.decide(reserve(second))
+    assert (codes(refused[0]) == ["venue_capacity_conflict"]) is taken

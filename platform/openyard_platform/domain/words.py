@@ -99,6 +99,7 @@ SLOT_STATES = {
     "closed": "预约已截止",
     "started": "已开始",
     "full": "已约满",
+    "space_taken": "场地已有别的预约",
     "withdrawn": "已取消",
 }
 

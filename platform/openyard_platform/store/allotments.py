@@ -12,9 +12,13 @@ COLUMN = """CASE WHEN s.allotment_count > 0 THEN (
         'used', a.used, 'waiting', a.waiting, 'released', a.released) ORDER BY a.ordinal)
     FROM slot_allotment a WHERE a.slot_id = s.id) END AS allotments"""
 
+# Nobody has seats yet on a slot that claims its space with the first of them, and another has it.
+SPACE_TAKEN = "(s.claim = 'on_booking' AND s.taken = 0 AND space_is_taken(s.id))"
+
 # What a party of ``{audiences}`` would be given at once ``{at}``; see the function's migration.
-AT_ONCE = """CASE WHEN s.allotment_count > 0
-    THEN seats_at_once(s.id, s.capacity - s.taken, s.waiting, {audiences}, {at})
+AT_ONCE = f"""CASE WHEN {SPACE_TAKEN} THEN 0
+    WHEN s.allotment_count > 0
+    THEN seats_at_once(s.id, s.capacity - s.taken, s.waiting, {{audiences}}, {{at}})
     WHEN s.waiting = 0 THEN s.capacity - s.taken ELSE 0 END"""
 
 

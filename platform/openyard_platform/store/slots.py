@@ -33,7 +33,10 @@ class VenueInFull(Venue, frozen=True, kw_only=True):
 
 
 class Slot(Struct, frozen=True, kw_only=True):
-    """A slot with its venue and space; what the venue left out is None and restricts nothing."""
+    """A slot with its venue and space; what the venue left out is None and restricts nothing.
+
+    ``space_taken``: it claims its space with the first booking, and another slot has it.
+    """
 
     id: UUID
     venue: Venue
@@ -67,6 +70,7 @@ class Slot(Struct, frozen=True, kw_only=True):
     grade_min: int | None
     grade_max: int | None
     allotments: list[Allotment]
+    space_taken: bool
 
     @property
     def closing(self) -> dt.datetime | None:
@@ -108,6 +112,7 @@ SELECT s.id, s.kind, s.title, s.description, s.programme, s.series, s.status, s.
        s.party_max, s.chaperones_per, s.adults_count, s.opens_at, s.closes_at,
        s.cancel_until_hours, s.reason, s.revision, s.claim, s.notice_hours, s.age_min,
        s.age_max, s.grade_min, s.grade_max, {allotments.COLUMN},
+       {allotments.SPACE_TAKEN} AS space_taken,
        p.name AS space,
        o.key AS venue_key, o.name AS venue_name, o.district_key, o.category, o.address
 FROM slot s

@@ -65,7 +65,7 @@ class SkippedOut(Struct, frozen=True, kw_only=True):
 
 
 class OtherOut(Struct, frozen=True, kw_only=True):
-    """``external_id``: null when it is another slot of the same schedule; ``closure:`` and its id."""
+    """``external_id``: of a slot, null when it is one of the same schedule, or ``closure:…``."""
 
     external_id: str | None
     starts_at: dt.datetime

@@ -22,7 +22,7 @@ from openyard_platform.store import slots as records
 from openyard_platform.store.slots import Search, Slot
 from openyard_platform.web import auth, live, origins
 
-State = Literal["open", "not_yet_open", "closed", "started", "full", "withdrawn"]
+State = Literal["open", "not_yet_open", "closed", "started", "full", "space_taken", "withdrawn"]
 
 _MAX_WORDS = 8
 _KEY = r"\A[A-Za-z0-9_-]{1,64}\Z"
@@ -67,7 +67,8 @@ class SlotOut(Struct, frozen=True, kw_only=True):
 
     ``remaining``: seats that are free for who looks, by token or session; others look as families
     do. ``allotments``: those still kept. ``closing``: from when on no seats are given out.
-    ``claim``: ``on_booking`` takes its space with the first reservation only.
+    ``claim``: ``on_booking`` takes its space with the first reservation only; where another slot
+    has it by then, ``state`` is ``space_taken`` and nothing remains.
     """
 
     id: UUID
@@ -253,10 +254,11 @@ def state(slot: Slot, now: dt.datetime, eyes: Collection[str]) -> State:
         return "closed"
     if slot.opens_at is not None and now < slot.opens_at:
         return "not_yet_open"
+    if slot.space_taken:
+        return "space_taken"
     free = slot.capacity - slot.taken
-    if allotments.at_once(slot.allotments, free, slot.waiting, eyes, now) <= 0:
-        return "full"
-    return "open"
+    some = allotments.at_once(slot.allotments, free, slot.waiting, eyes, now) > 0
+    return "open" if some else "full"
 
 
 def cancel_until(slot: Slot) -> dt.datetime:
@@ -266,6 +268,8 @@ def cancel_until(slot: Slot) -> dt.datetime:
 
 def remaining(slot: Slot, now: dt.datetime, eyes: Collection[str]) -> int:
     """Seats that are free for these audiences, whoever waits."""
+    if slot.space_taken:
+        return 0
     return allotments.share(slot.allotments, slot.capacity - slot.taken, eyes, now).seats
 
 

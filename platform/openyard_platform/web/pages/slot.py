@@ -228,6 +228,7 @@ def _obstacle(audiences: tuple[str, ...], slot: SlotOut) -> str | None:
     return {
         "withdrawn": words.sentence({"code": "slot_cancelled"}),
         "started": words.sentence({"code": "slot_started"}),
+        "space_taken": words.sentence({"code": "venue_capacity_conflict"}),
     }.get(slot.state)
 
 
