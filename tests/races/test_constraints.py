@@ -13,11 +13,8 @@ from tests.integration.test_deciding import HOUR, SATURDAY, Desk, desk, opened, 
 __all__ = ["desk"]
 
 
-async def _see_nothing(connection, state, refs, nos) -> None:
+async def _see_nothing(*_: object) -> None:
     """A look-up of the parties that finds nothing they have."""
-    del nos
-    rows = await connection.fetch("SELECT no, ref FROM party WHERE ref = ANY($1)", list(refs))
-    state.party_nos = {row["ref"]: row["no"] for row in rows}
 
 
 async def test_the_tables_alone_keep_a_party_from_being_counted_twice(
@@ -26,7 +23,7 @@ async def test_the_tables_alone_keep_a_party_from_being_counted_twice(
     slot = await opened(desk)
     party = reserve(slot).account_id
     await desk.decide(reserve(slot, party=party))
-    monkeypatch.setattr(deciding, "_lock_parties", _see_nothing)
+    monkeypatch.setattr(deciding, "_load_parties", _see_nothing)
     with pytest.raises(Collision):
         await desk.decide(reserve(slot, party=party))
 
@@ -39,7 +36,7 @@ async def test_the_tables_alone_keep_a_party_out_of_two_places(
     other = await opened(desk, space="court-2", **times)
     party = ids.new()
     await desk.decide(reserve(one, party=party))
-    monkeypatch.setattr(deciding, "_lock_parties", _see_nothing)
+    monkeypatch.setattr(deciding, "_load_parties", _see_nothing)
     with pytest.raises(Collision):
         await desk.decide(reserve(other, party=party))
 

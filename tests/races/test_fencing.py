@@ -98,10 +98,4 @@ def _look_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither known ids nor what the party has already."""
     monkeypatch.setattr(deciding, "_load_known", _no_look_up)
 
-    async def lock_only(connection, state, refs, nos) -> None:
-        rows = await connection.fetch(
-            "SELECT no, ref FROM party WHERE ref = ANY($1) OR no = ANY($2)", list(refs), list(nos)
-        )
-        state.party_nos = {row["ref"]: row["no"] for row in rows}
-
-    monkeypatch.setattr(deciding, "_lock_parties", lock_only)
+    monkeypatch.setattr(deciding, "_load_parties", _no_look_up)
