@@ -171,7 +171,7 @@ async def _load_offers(
 async def _lock_parties(connection: Any, state: State, refs: set[UUID], nos: set[int]) -> None:
     if not refs and not nos:
         return
-    rows = await connection.fetch(_LOCK_PARTIES, list(refs), list(nos))
+    rows = await _locked(connection, refs, nos)
     missing = refs - {row["ref"] for row in rows}
     if missing:
         # An account made outside the usual way: its party is made here, and then locked in order.
@@ -180,7 +180,7 @@ async def _lock_parties(connection: Any, state: State, refs: set[UUID], nos: set
                ORDER BY ref ON CONFLICT DO NOTHING""",
             list(missing),
         )
-        rows = await connection.fetch(_LOCK_PARTIES, list(refs), list(nos))
+        rows = await _locked(connection, refs, nos)
     for row in rows:
         state.party_nos[row["ref"]] = row["no"]
 
@@ -216,8 +216,23 @@ async def _load_parties(
             state.party_busy.setdefault(number, []).append((row["lo"], row["hi"], owner))
 
 
-_LOCK_PARTIES = """SELECT no, ref FROM party WHERE ref = ANY($1) OR no = ANY($2)
-    ORDER BY no FOR NO KEY UPDATE"""
+async def _locked(connection: Any, refs: set[UUID], nos: set[int]) -> list[Any]:
+    """Nearly always they are named by their refs alone, which one index finds."""
+    if not nos:
+        return list(
+            await connection.fetch(
+                "SELECT no, ref FROM party WHERE ref = ANY($1) ORDER BY no FOR NO KEY UPDATE",
+                list(refs),
+            )
+        )
+    return list(
+        await connection.fetch(
+            """SELECT no, ref FROM party WHERE ref = ANY($1) OR no = ANY($2)
+               ORDER BY no FOR NO KEY UPDATE""",
+            list(refs),
+            list(nos),
+        )
+    )
 
 
 async def _load_known(connection: Any, state: State, reserves: Sequence[Reserve]) -> None:

@@ -1,7 +1,7 @@
 """Decisions, written set-based: one statement a table, whatever the size of the batch."""
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
@@ -9,10 +9,9 @@ import msgspec
 
 from openyard_calendars import intervals
 from openyard_platform import ids
-from openyard_platform.domain.reservations import Reservation
 from openyard_platform.domain.slots import Slot
 from openyard_platform.domain.state import Decisions, Woken
-from openyard_platform.store import chances
+from openyard_platform.store import chances, decided_reservations
 
 
 class Collision(Exception):
@@ -164,48 +163,8 @@ def _woken(one: Woken) -> tuple[Any, ...]:
 
 
 async def _reservations(connection: Any, decisions: Decisions) -> None:
-    new = list(decisions.new_reservations.values())
-    if new:
-        await connection.execute(_INSERT_RESERVATIONS, *_columns(new))
-    changed = list(decisions.changed_reservations.values())
-    if changed:
-        await connection.execute(
-            """UPDATE reservation r SET slot_id = q.slot_id, position = q.position,
-                   seats = q.seats, adults = q.adults, status = q.status, held = q.held,
-                   skips = q.skips::jsonb, needs_reconfirm = q.needs_reconfirm,
-                   cancelled_by = q.cancelled_by, reason = q.reason, revision = q.revision,
-                   sequence = q.sequence, updated_at = q.updated_at,
-                   audiences = q.audiences::text[], allotment = q.allotment,
-                   allotted = q.allotted, offered_at = q.offered_at,
-                   offer_expires_at = q.offer_expires_at
-               FROM unnest($1::uuid[], $2::uuid[], $3::int8[], $4::int[], $5::int[], $6::text[],
-                           $7::int[], $8::text[], $9::bool[], $10::text[], $11::text[],
-                           $12::int[], $13::int[], $14::timestamptz[], $15::text[], $16::text[],
-                           $17::int[], $18::timestamptz[], $19::timestamptz[])
-                   AS q (id, slot_id, position, seats, adults, status, held, skips,
-                         needs_reconfirm, cancelled_by, reason, revision, sequence, updated_at,
-                         audiences, allotment, allotted, offered_at, offer_expires_at)
-               WHERE r.id = q.id""",
-            [one.id for one in changed],
-            [one.slot_id for one in changed],
-            [one.position for one in changed],
-            [one.seats for one in changed],
-            [one.adults for one in changed],
-            [one.status for one in changed],
-            [one.held for one in changed],
-            _texts(one.skips for one in changed),
-            [one.needs_reconfirm for one in changed],
-            [one.cancelled_by for one in changed],
-            [one.reason for one in changed],
-            [one.revision for one in changed],
-            [one.sequence for one in changed],
-            [one.updated_at for one in changed],
-            [_array(one.audiences) for one in changed],
-            [one.allotment for one in changed],
-            [one.allotted for one in changed],
-            [one.offered_at for one in changed],
-            [one.offer_expires_at for one in changed],
-        )
+    await decided_reservations.insert(connection, decisions.new_reservations.values())
+    await decided_reservations.update(connection, decisions.changed_reservations.values())
     if decisions.keys:
         rows = await connection.fetch(
             """INSERT INTO idempotency (account_id, key, fingerprint, reservation_id, created_at)
@@ -334,30 +293,6 @@ _UPDATE_SLOT = (
     + " WHERE id = $1"
 )
 
-_INSERT_RESERVATIONS = """
-    INSERT INTO reservation (id, slot_id, account_id, holder_id, party_nos, seats, adults, held,
-        status, position, refusals, skips, note, revision, sequence, created_at, updated_at,
-        cancelled_by, reason, audiences, allotment, allotted, offered_at, offer_expires_at,
-        needs_reconfirm)
-    SELECT id, slot_id, account_id, holder_id, party_nos::int[], seats, adults, held, status,
-        position, refusals::jsonb, skips::jsonb, note, revision, sequence, created_at, updated_at,
-        cancelled_by, reason, audiences::text[], allotment, allotted, offered_at, offer_expires_at,
-        needs_reconfirm
-    FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::int[], $7::int[],
-        $8::int[], $9::text[], $10::int8[], $11::text[], $12::text[], $13::text[], $14::int[],
-        $15::int[], $16::timestamptz[], $17::timestamptz[], $18::text[], $19::text[], $20::text[],
-        $21::text[], $22::int[], $23::timestamptz[], $24::timestamptz[],
-        $25::bool[])
-    AS q (id, slot_id, account_id, holder_id, party_nos, seats, adults, held, status, position,
-        refusals, skips, note, revision, sequence, created_at, updated_at, cancelled_by, reason,
-        audiences, allotment, allotted, offered_at, offer_expires_at, needs_reconfirm)
-"""
-
-
-def _array(values: Iterable[object]) -> str:
-    """An array as its text: an array of arrays would have to be rectangular."""
-    return "{" + ",".join(map(str, values)) + "}"
-
 
 def _texts(values: Iterable[object]) -> list[str]:
     """Lists as JSON text: in an array of jsonb, a list would be taken for a further dimension."""
@@ -366,33 +301,3 @@ def _texts(values: Iterable[object]) -> list[str]:
 
 def _slot_row(slot: Slot) -> tuple[Any, ...]:
     return (*(getattr(slot, name) for name in _SLOT_COLUMNS), len(slot.allotments))
-
-
-def _columns(new: Sequence[Reservation]) -> tuple[list[Any], ...]:
-    return (
-        [one.id for one in new],
-        [one.slot_id for one in new],
-        [one.account_id for one in new],
-        [one.holder_id for one in new],
-        [_array(one.party_nos) for one in new],
-        [one.seats for one in new],
-        [one.adults for one in new],
-        [one.held for one in new],
-        [one.status for one in new],
-        [one.position for one in new],
-        _texts(one.refusals for one in new),
-        _texts(one.skips for one in new),
-        [one.note for one in new],
-        [one.revision for one in new],
-        [one.sequence for one in new],
-        [one.created_at for one in new],
-        [one.updated_at for one in new],
-        [one.cancelled_by for one in new],
-        [one.reason for one in new],
-        [_array(one.audiences) for one in new],
-        [one.allotment for one in new],
-        [one.allotted for one in new],
-        [one.offered_at for one in new],
-        [one.offer_expires_at for one in new],
-        [one.needs_reconfirm for one in new],
-    )

@@ -154,6 +154,8 @@ WHERE s.ends_at >= $1 AND coalesce(f.slot_revision, 0) = 0
 
 async def outdated_slots(slot_ids: Collection[UUID]) -> list[SlotView]:
     """Of these slots, those whose row is ahead of their public fragment."""
+    if not slot_ids:
+        return []
     rows = await engine.fetch(_SLOTS, list(slot_ids), *SLOT_UID)
     return [SlotView(**_placed(row)) for row in rows]
 
