@@ -33,7 +33,7 @@ __all__ = ["mailbox", "nc", "on_stage", "pokes", "settings"]
 
 @pytest.fixture
 async def play(on_stage, nc, settings, mailbox, pokes):
-    consumers = (Notifier(settings, pokes), Feeds(settings))
+    consumers = (Notifier(settings, pokes), Feeds(settings, seats_every=0))
     async with projecting(nc, consumers):
         yield Play(on_stage, settings, mailbox, pokes)
 

@@ -62,7 +62,7 @@ def settings(valkey) -> Settings:
 
 @pytest.fixture
 def feeds(settings) -> Feeds:
-    return Feeds(settings)
+    return Feeds(settings, seats_every=0)
 
 
 @pytest.fixture
@@ -106,6 +106,43 @@ async def test_a_calendar_that_everybody_reads_counts_no_seats_that_are_kept(on_
     await on_stage.project(feeds)
     (body,) = await fragments(on_stage.venue_id)
     assert "余位 10 / 40，另为学校保留 30" in body.replace(b"\r\n ", b"").decode()
+
+
+async def seats_left(on_stage: Stage) -> str:
+    (body,) = await fragments(on_stage.venue_id)
+    return body.replace(b"\r\n ", b"").decode().partition("余位 ")[2].partition(" ")[0]
+
+
+async def test_seats_that_change_often_are_written_now_and_then(on_stage, settings):
+    slot = await on_stage.offer("a", capacity=40)
+    first, second = await on_stage.families(2)
+    feeds = Feeds(settings, seats_every=1.5)
+    await on_stage.decide(first.reserve(slot, 3))
+    await on_stage.project(feeds)
+    assert await seats_left(on_stage) == "37"
+
+    await on_stage.decide(second.reserve(slot, 2))
+    last = await on_stage.relay()
+    async with projecting(on_stage.nc, [feeds]):
+        await reached(feeds.name, last)
+        # One's own is there at once.
+        assert len(await fragments(second.family_id)) == 1
+        assert await seats_left(on_stage) == "37"
+        # Though no further fact comes.
+        async with asyncio.timeout(10):
+            while await seats_left(on_stage) != "35":  # noqa: ASYNC110 - another task writes it
+                await asyncio.sleep(0.05)
+
+
+async def test_what_a_venue_states_does_not_wait(on_stage, settings):
+    slot = await on_stage.offer("a", capacity=40)
+    family = await on_stage.family()
+    feeds = Feeds(settings, seats_every=3600)
+    await on_stage.decide(family.reserve(slot, 3))
+    await on_stage.project(feeds)
+    await on_stage.offer("a", 2, capacity=50)
+    await on_stage.project(feeds)
+    assert await seats_left(on_stage) == "47"
 
 
 async def test_a_confirmed_reservation_stands_in_its_holders_feed_and_a_waiting_one_does_not(
@@ -443,7 +480,7 @@ def sequence_of(body: bytes) -> int:
 async def test_busy_time_stands_in_no_calendar(on_stage, settings):
     busy = await on_stage.offer("meeting", kind="busy")
 
-    await on_stage.project(Feeds(settings))
+    await on_stage.project(Feeds(settings, seats_every=0))
     behind = await records.behind(clock.now())
 
     assert await fragments(on_stage.venue_id) == []

@@ -32,6 +32,9 @@ class Noting:
             raise RuntimeError("out of order")
         self._pending = [fact.slot_revision for fact in facts]
 
+    async def idle(self) -> None:
+        pass
+
     async def settled(self) -> None:
         if self._pending:
             self.batches.append(self._pending)

@@ -54,6 +54,9 @@ class Consumer(Protocol):
     async def settled(self) -> None:
         """The transaction is committed: tell others. May be lost, so nothing may rest on it."""
 
+    async def idle(self) -> None:
+        """There are no facts just now: do what was put off, in a transaction of one's own."""
+
 
 async def follow(
     nc: Client,
@@ -125,6 +128,7 @@ class Projection:
             if await readers.load(position.name) != position:
                 # Taken away to have everything projected anew, or moved by another process.
                 raise Overtaken(position.name)
+            await self._consumer.idle()
 
         _log.info("%s reads on from %d", self._consumer.name, position.sequence + 1)
         await follow(self._nc, position.sequence, stop, digest, check)

@@ -107,6 +107,8 @@ class Projector:
                 if await readers.load(position.name) != position:
                     # Taken away to have everything projected anew, or moved by another process.
                     raise Overtaken(position.name)
+            for consumer in self._consumers:
+                await consumer.idle()
 
         _log.info("all read on together from %d", min(sequences) + 1)
         await follow(self._nc, min(sequences), stop, digest, check)

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 from urllib.parse import quote
 from uuid import UUID
@@ -59,13 +59,14 @@ class _Event(NamedTuple):
     body: bytes
 
 
-async def project(facts: Sequence[AnyFact], base_url: str, now: dt.datetime) -> set[UUID]:
-    """Bring the fragments up to date that these facts speak of; part of a transaction.
+async def project(
+    facts: Sequence[AnyFact], slots: Collection[UUID], base_url: str, now: dt.datetime
+) -> set[UUID]:
+    """Bring the fragments of reservations up to date that these facts speak of, and of ``slots``.
 
-    Reads the rows as they are now, so order and repetition of facts do not matter. Returns the
-    feeds that are others now.
+    Part of a transaction. Reads the rows as they are now, so order and repetition of facts do not
+    matter. Returns the feeds that are others now.
     """
-    slots = {fact.slot_id for fact in facts}
     # A change of the slot shows in the calendars of all who are booked on it.
     changed = {fact.slot_id for fact in facts if isinstance(fact, SlotOpened | SlotUpdated)}
     told = [

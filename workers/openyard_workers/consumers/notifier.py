@@ -23,6 +23,9 @@ class Notifier:
     async def apply(self, facts: Sequence[AnyFact]) -> None:
         self._new = await notifications.record(facts, clock.now(), by_mail=self._by_mail)
 
+    async def idle(self) -> None:
+        """Nothing was put off."""
+
     async def settled(self) -> None:
         """Poke for what was written; what gets lost here the sweeper finds."""
         new, self._new = self._new, []
