@@ -15,9 +15,8 @@ from openyard_infra.bench import feed_routes
 from openyard_platform import clock, ids
 from openyard_platform.actions.reservations import Wish
 from openyard_platform.domain.deciding import decide
-from openyard_platform.domain.slots import Slot
 from openyard_platform.domain.state import Asked, Decisions, State
-from openyard_platform.store import engine
+from openyard_platform.store import engine, working_copies
 from openyard_platform.web import auth
 from openyard_platform.web.reservation_bodies import Decided
 
@@ -61,7 +60,7 @@ async def _load(connection: Any, command: Reserve) -> State:
     no = await connection.fetchval("SELECT no FROM party WHERE ref = $1 FOR NO KEY UPDATE", party)
     state.party_nos[party] = no
     row = await connection.fetchrow(_LOCK_SLOT, command.slot_id)
-    slot = Slot(**dict(row))
+    slot = working_copies.slot(row)
     state.slots[slot.id] = slot
     for row in await connection.fetch(
         """SELECT slot_id, reservation_id, lower(during) AS lo, upper(during) AS hi
@@ -113,6 +112,7 @@ async def _write(connection: Any, decided: Decisions, command: Reserve, now: dt.
         _to_json(fact).decode(),
         entry.action,
         msgspec.to_builtins(entry.detail),
+        made.audiences,
     )
 
 
@@ -132,20 +132,16 @@ def _told(outcome: Outcome, data: Wish) -> Response[Decided]:
     )
 
 
-_LOCK_SLOT = """
-    SELECT s.id, s.venue_id, o.key AS venue_key, o.district_key AS district, s.external_id,
-        s.version, s.status, s.space_id, s.kind, s.title, s.starts_at, s.ends_at, s.capacity,
-        s.exclusive, s.audiences, s.party_min, s.party_max, s.chaperones_per, s.adults_count,
-        s.opens_at, s.closes_at, s.cancel_until_hours, s.taken, s.waiting, s.decided, s.revision,
-        s.sequence, s.created_at, s.updated_at
-    FROM slot s JOIN organisation o ON o.id = s.venue_id WHERE s.id = $1 FOR NO KEY UPDATE OF s
-"""
+_LOCK_SLOT = f"""
+    SELECT {working_copies.SLOT} FROM slot s JOIN organisation o ON o.id = s.venue_id
+    WHERE s.id = $1 FOR NO KEY UPDATE OF s
+"""  # noqa: S608 - made of constants
 
 _WRITE = """
     WITH made AS (
         INSERT INTO reservation (id, slot_id, account_id, holder_id, party_nos, seats, adults,
-            held, status, position, refusals, created_at, updated_at)
-        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12)
+            held, status, position, refusals, created_at, updated_at, audiences)
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $12, $25)
     ), placed AS (
         INSERT INTO party_occupancy (reservation_id, party_no, slot_id, during)
         SELECT $1, $13, $2, int4range($14, $15) WHERE $14::int4 IS NOT NULL
