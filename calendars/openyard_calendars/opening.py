@@ -1,7 +1,7 @@
 """Opening schedules (周末开放计划): which slots one stands for, and why it skips a day."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo
@@ -156,7 +156,7 @@ def expand(
     ``terms``: the term calendar; empty where there is none, and then there are no terms.
     ``first``: days before it are left out.
     """
-    rule = _rule(schedule)
+    in_rule = _follows(_rule(schedule), schedule.starts_on)
     exceptions = {one.date: one for one in schedule.exceptions}
     clocks = {
         hours: [
@@ -169,7 +169,7 @@ def expand(
     for day in _days(max(schedule.starts_on, first or schedule.starts_on), schedule.ends_on):
         exception = exceptions.get(day)
         kind = days.of(day)
-        reason = _judge(schedule, rule, day, kind, exception, days, terms)
+        reason = _judge(schedule, in_rule, day, kind, exception, days, terms)
         if reason is None:
             continue
         if reason:
@@ -191,7 +191,7 @@ def expand(
 
 def _judge(  # noqa: PLR0913 - all of it has a say
     schedule: OpeningSchedule,
-    rule: Rule,
+    in_rule: Callable[[dt.date], bool],
     day: dt.date,
     kind: DayKind,
     exception: DayException | None,
@@ -202,8 +202,8 @@ def _judge(  # noqa: PLR0913 - all of it has a say
     if exception is not None and exception.kind == "extra":
         return ""
     policies = list(_policies(schedule.day_policy, kind, day, days))
-    opened = any(policy is Policy.OPEN for _, policy in policies)
-    if not opened and not _in_rule(rule, schedule.starts_on, day):
+    opened = policies and any(policy is Policy.OPEN for _, policy in policies)
+    if not opened and not in_rule(day):
         return None
     if exception is not None and exception.kind == "closed":
         return "exception"
@@ -224,13 +224,18 @@ def _policies(
         yield "exam_day", policy.exam_day
 
 
-def _in_rule(rule: Rule, starts_on: dt.date, day: dt.date) -> bool:
-    if (0, day.weekday()) not in rule.weekdays:
-        return False
-    if rule.until is not None and day > rule.until.date():
-        return False
-    weeks = (_week(rule, day) - _week(rule, starts_on)).days // 7
-    return weeks % rule.interval == 0
+def _follows(rule: Rule, starts_on: dt.date) -> Callable[[dt.date], bool]:
+    """Whether a day is one of the rule's, for a schedule that begins on ``starts_on``."""
+    weekdays = {number for _, number in rule.weekdays}
+    until = dt.date.max if rule.until is None else rule.until.date()
+    first = _week(rule, starts_on)
+
+    def in_rule(day: dt.date) -> bool:
+        if day.weekday() not in weekdays or day > until:
+            return False
+        return rule.interval == 1 or (_week(rule, day) - first).days // 7 % rule.interval == 0
+
+    return in_rule
 
 
 def _week(rule: Rule, day: dt.date) -> dt.date:

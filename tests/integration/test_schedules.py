@@ -312,6 +312,35 @@ async def test_a_new_title_reaches_every_slot_and_other_schedules_are_left_alone
     assert set(after) <= set(before)
 
 
+async def test_a_change_to_one_schedule_touches_only_its_own_slots(staff, room, publisher):
+    neighbour = f"{room}-too"
+    await engine.fetch(
+        """INSERT INTO space (id, organisation_id, key, name)
+           SELECT $1, organisation_id, $2, $2 FROM space WHERE key = $3""",
+        *(uuid.uuid4(), neighbour, room),
+    )
+    made = await stated(staff, room)
+    await stated(staff, room, **{"from": "14:00", "to": "16:00"})
+    await stated(staff, neighbour)
+    await worked(publisher)
+    before = await revisions()
+    receipts = len(await engine.fetch("SELECT id FROM receipt"))
+
+    await staff.patch(f"{URL}/{made}", json={"from": "09:30", "to": "11:30"})
+    await worked(publisher)
+
+    after = await revisions()
+    touched = {name for name, row in after.items() if row != before.get(name)}
+    assert touched == {name for name in after if name.startswith(f"schedule:{made}:")}
+    assert len(touched) == 16
+    assert len(await engine.fetch("SELECT id FROM receipt")) == receipts + len(touched)
+
+
+async def revisions() -> dict[str, int]:
+    rows = await engine.fetch("SELECT external_id, revision FROM slot")
+    return {row["external_id"]: row["revision"] for row in rows}
+
+
 async def test_the_slots_of_a_schedule_keep_seats_and_a_change_of_them_is_noticed(
     staff, room, publisher
 ):

@@ -43,9 +43,7 @@ async def work(publisher: SlotPublisher, now: Callable[[], dt.datetime]) -> bool
 
 async def materialise(publisher: SlotPublisher, schedule: Schedule, now: dt.datetime) -> bool:
     """Publish what differs from the plan within the horizon; False: some got no answer."""
-    today = now.astimezone(SHANGHAI).date()
-    seen = await schedules.outlook(schedule, now, first=max(today, schedule.plan.starts_on))
-    changes = seen.changes
+    changes = await schedules.pending(schedule, now)
     answers = await _publish(publisher, schedule.venue_key, changes)
     refused = [one for one in answers if one is not None and one.status == "refused"]
     for one in refused:

@@ -11,14 +11,14 @@ from msgspec import Struct
 
 from openyard_calendars import opening
 from openyard_calendars.day_kinds import DayKinds
-from openyard_calendars.opening import Expansion
+from openyard_calendars.opening import Expansion, Term
 from openyard_events import form
 from openyard_platform import ids
 from openyard_platform.actions import venues
 from openyard_platform.domain import closures, merging, schedule_slots, schedules
 from openyard_platform.domain.errors import Conflict, Invalid, NotFound, Stale
 from openyard_platform.domain.people import Actor
-from openyard_platform.domain.schedule_slots import Changes, Window
+from openyard_platform.domain.schedule_slots import Around, Changes, Window
 from openyard_platform.domain.schedules import SHANGHAI, Plan, Schedule
 from openyard_platform.store import audit, calendar_days, engine, spaces, terms
 from openyard_platform.store import closures as closure_records
@@ -36,6 +36,19 @@ class Outlook(Struct, frozen=True, kw_only=True):
     expansion: Expansion
     conflicts: list[schedule_slots.Conflict]
     changes: Changes
+
+
+class _Ground(Struct, frozen=True, kw_only=True):
+    """The calendar and the slots that stand, from the day ``first`` on."""
+
+    first: dt.date
+    days: DayKinds
+    terms: Sequence[Term]
+    around: Around
+
+    def expand(self, schedule: Schedule) -> Expansion:
+        plan = schedules.opening_of(schedule.plan)
+        return opening.expand(plan, self.days, self.terms, first=self.first)
 
 
 async def add(actor: Actor, key: str, plan: Plan, now: dt.datetime) -> Schedule:
@@ -132,47 +145,59 @@ async def preview(
 async def survey(schedule: Schedule, now: dt.datetime) -> Outlook:
     """All of the schedule, against what is live and what the venue's others will publish."""
     known = await records.of_venue(schedule.venue_id)
-    rivals = [one for one in known if one.id != schedule.id]
-    return await outlook(schedule, now, first=schedule.plan.starts_on, rivals=rivals)
-
-
-async def outlook(
-    schedule: Schedule, now: dt.datetime, *, first: dt.date, rivals: Sequence[Schedule] = ()
-) -> Outlook:
-    """What the schedule wants from ``first`` on, against what stands in the database.
-
-    ``rivals``: other schedules, whose slots beyond their horizon count as if they were there.
-    """
-    plan = schedule.plan
-    today = dt.datetime.combine(now.astimezone(SHANGHAI).date(), dt.time(), SHANGHAI)
-    days = await calendar_days.kinds(schedule.district, plan.starts_on, plan.ends_on)
-    known = await terms.calendar(schedule.district)
-    begin = dt.datetime.combine(first, dt.time(), SHANGHAI)
-    end = dt.datetime.combine(plan.ends_on + _DAY, dt.time(), SHANGHAI)
-    around = await slots.around(
-        *(schedule.venue_id, schedule.id), today=today, first=begin, last=end
-    )
-    standing = await closure_records.standing(schedule.venue_id, begin, end)
-    shut = [closures.as_slot(one, around.leaves) for one in standing]
-    around = msgspec.structs.replace(around, others=[*shut, *around.others])
-    window = Window(now, _horizon(schedule, now))
+    ground = await _ground(schedule, now, schedule.plan.starts_on)
 
     def reckon() -> Outlook:
-        expansion = opening.expand(schedules.opening_of(plan), days, known, first=first)
+        expansion = ground.expand(schedule)
+        # Slots beyond the horizon of another schedule count as if they were there.
         later = [
-            schedule_slots.foreseen(rival, slot, around.leaves)
-            for rival in rivals
-            for slot in opening.expand(
-                schedules.opening_of(rival.plan), days, known, first=first
-            ).slots
+            schedule_slots.foreseen(rival, slot, ground.around.leaves)
+            for rival in known
+            if rival.id != schedule.id
+            for slot in ground.expand(rival).slots
             if slot.starts_at >= _horizon(rival, now)
         ]
+        around, window = ground.around, Window(now, _horizon(schedule, now))
         others = [*around.others, *later]
-        met = schedule_slots.conflicts(expansion.slots, around.leaves, others)
-        changes = schedule_slots.reconcile(schedule, expansion.slots, around, window)
-        return Outlook(days=days, expansion=expansion, conflicts=met, changes=changes)
+        return Outlook(
+            days=ground.days,
+            expansion=expansion,
+            conflicts=schedule_slots.conflicts(expansion.slots, around.leaves, others),
+            changes=schedule_slots.reconcile(schedule, expansion.slots, around, window),
+        )
 
     return await asyncio.to_thread(reckon)
+
+
+async def pending(schedule: Schedule, now: dt.datetime) -> Changes:
+    """What to publish so that the slots from today on are as planned."""
+    first = max(now.astimezone(SHANGHAI).date(), schedule.plan.starts_on)
+    ground = await _ground(schedule, now, first)
+
+    def reckon() -> Changes:
+        planned = ground.expand(schedule).slots
+        window = Window(now, _horizon(schedule, now))
+        return schedule_slots.reconcile(schedule, planned, ground.around, window)
+
+    return await asyncio.to_thread(reckon)
+
+
+async def _ground(schedule: Schedule, now: dt.datetime, first: dt.date) -> _Ground:
+    """What the schedule is reckoned on, from the day ``first``; read in one transaction."""
+    plan = schedule.plan
+    today = dt.datetime.combine(now.astimezone(SHANGHAI).date(), dt.time(), SHANGHAI)
+    begin = dt.datetime.combine(first, dt.time(), SHANGHAI)
+    end = dt.datetime.combine(plan.ends_on + _DAY, dt.time(), SHANGHAI)
+    async with engine.transaction():
+        around = await slots.around(schedule, today=today, first=begin, last=end)
+        standing = await closure_records.standing(schedule.venue_id, begin, end)
+        shut = [closures.as_slot(one, around.leaves) for one in standing]
+        return _Ground(
+            first=first,
+            days=await calendar_days.kinds(schedule.district, plan.starts_on, plan.ends_on),
+            terms=await terms.calendar(schedule.district),
+            around=msgspec.structs.replace(around, others=[*shut, *around.others]),
+        )
 
 
 async def _draft(actor: Actor, key: str, plan: Plan) -> Schedule:

@@ -2,19 +2,20 @@
 
 import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import NamedTuple
 
 from msgspec import Struct, field
 
 from openyard_calendars.opening import PlannedSlot
-from openyard_events.contracts import Allotment, SlotOffered
+from openyard_events.contracts import Allotment, Audience, SlotOffered
 from openyard_platform.domain.schedules import Schedule
 
 # Only slots withdrawn for this reason are offered again: what people closed stays closed.
 REASON = "开放计划有变。"
 PROVISIONAL = "放假安排尚未公布，这一天可能调整。"
 
-_DAY = dt.timedelta(days=1)
+_EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
 class LiveSlot(Struct, frozen=True, kw_only=True):
@@ -38,6 +39,19 @@ class LiveSlot(Struct, frozen=True, kw_only=True):
     @property
     def is_reserved(self) -> bool:
         return self.taken > 0 or self.waiting > 0
+
+
+class Statement(NamedTuple):
+    """What a slot says besides its time and place, by the names of LiveSlot's fields."""
+
+    title: str
+    description: str | None
+    capacity: int
+    audiences: list[Audience]
+    allotments: list[Allotment]
+
+
+_said = attrgetter(*Statement._fields)
 
 
 class Conflict(NamedTuple):
@@ -88,7 +102,7 @@ def conflicts(
     others: Iterable[LiveSlot],
 ) -> list[Conflict]:
     """Planned slots that meet another slot in their space, or an earlier one of the plan."""
-    busy: dict[tuple[int, dt.date], list[LiveSlot | PlannedSlot]] = {}
+    busy: dict[tuple[int, int], list[LiveSlot | PlannedSlot]] = {}
     for other in others if planned else ():
         for place in _places(other, other.leaves):
             busy.setdefault(place, []).append(other)
@@ -119,7 +133,7 @@ def foreseen(
         taken=0,
         waiting=0,
         leaves=leaves[slot.space],
-        **_statement(schedule, slot, None),
+        **_statement(schedule, slot, None)._asdict(),
     )
 
 
@@ -189,27 +203,29 @@ def _offer(schedule: Schedule, name: str, slot: PlannedSlot, live: LiveSlot | No
         space=slot.space,
         starts_at=slot.starts_at,
         ends_at=slot.ends_at,
-        **stated | {"allotments": stated["allotments"] or None},
+        title=stated.title,
+        description=stated.description,
+        capacity=stated.capacity,
+        audiences=stated.audiences,
+        allotments=stated.allotments or None,
     )
 
 
-def _statement(schedule: Schedule, slot: PlannedSlot, live: LiveSlot | None) -> dict[str, Any]:
-    """What the slot should say besides its time and place, by the names of LiveSlot's fields."""
+def _statement(schedule: Schedule, slot: PlannedSlot, live: LiveSlot | None) -> Statement:
     plan = schedule.plan
-    return {
-        "title": plan.title,
-        "description": PROVISIONAL if slot.provisional else None,
+    return Statement(
+        title=plan.title,
+        description=PROVISIONAL if slot.provisional else None,
         # Fewer seats than are taken would be refused.
-        "capacity": plan.capacity if live is None else max(plan.capacity, live.taken),
-        "audiences": plan.audiences,
-        "allotments": plan.allotments,
-    }
+        capacity=plan.capacity if live is None else max(plan.capacity, live.taken),
+        audiences=plan.audiences,
+        allotments=plan.allotments,
+    )
 
 
 def _says(schedule: Schedule, slot: PlannedSlot, live: LiveSlot) -> bool:
     """Whether the slot says what it should."""
-    stated = _statement(schedule, slot, live)
-    return all(getattr(live, name) == value for name, value in stated.items())
+    return bool(_said(live) == _statement(schedule, slot, live))
 
 
 def _stands(slot: PlannedSlot, live: LiveSlot | None) -> bool:
@@ -232,11 +248,10 @@ def _turn(move: Move) -> tuple[bool, float]:
     return later, -moment if later else moment
 
 
-def _places(slot: LiveSlot | PlannedSlot, leaves: Iterable[int]) -> list[tuple[int, dt.date]]:
+def _places(slot: LiveSlot | PlannedSlot, leaves: Iterable[int]) -> list[tuple[int, int]]:
     """Each leaf space on each day (UTC) that the slot touches."""
-    first, last = (at.astimezone(dt.UTC).date() for at in (slot.starts_at, slot.ends_at))
-    days = range((last - first).days + 1)
-    return [(leaf, first + number * _DAY) for leaf in leaves for number in days]
+    first, last = (slot.starts_at - _EPOCH).days, (slot.ends_at - _EPOCH).days
+    return [(leaf, day) for leaf in leaves for day in range(first, last + 1)]
 
 
 def _meet(one: LiveSlot | PlannedSlot, other: LiveSlot | PlannedSlot) -> bool:

@@ -8,6 +8,8 @@ from msgspec import Struct
 from openyard_calendars.day_kinds import DayKind, DayKinds
 from openyard_platform.store import engine
 
+_KINDS = {kind.value: kind for kind in DayKind}
+
 
 class CalendarDay(Struct, frozen=True, kw_only=True):
     """A day as it counts in a district. ``source``: who said its kind last; None: nobody."""
@@ -38,11 +40,19 @@ async def between(district_key: str | None, first: dt.date, last: dt.date) -> li
 
 
 async def kinds(district_key: str | None, first: dt.date, last: dt.date) -> DayKinds:
-    """The same for an expansion."""
-    days = await between(district_key, first, last)
+    """The same for an expansion, without the days that nobody has told about."""
+    rows = await engine.fetch(
+        """SELECT date, coalesce(own.kind, country.kind, 'unknown') AS kind,
+                  coalesce(own.exam, country.exam, false) AS exam
+           FROM (SELECT * FROM calendar_day
+                 WHERE district_key IS NULL AND date BETWEEN $2 AND $3) country
+           FULL JOIN (SELECT * FROM calendar_day
+                      WHERE district_key = $1 AND date BETWEEN $2 AND $3) own USING (date)""",
+        *(district_key, first, last),
+    )
     return DayKinds(
-        kinds={day.date: day.kind for day in days},
-        exams=frozenset(day.date for day in days if day.exam),
+        kinds={row["date"]: _KINDS[row["kind"]] for row in rows},
+        exams=frozenset(row["date"] for row in rows if row["exam"]),
     )
 
 
