@@ -30,7 +30,10 @@ _SELECT = """
 async def around(
     schedule: Schedule, *, today: dt.datetime, first: dt.datetime, last: dt.datetime
 ) -> Around:
-    """Own slots from ``today`` on, and others in the same spaces from ``first`` to ``last``."""
+    """Own slots from ``today`` on, and others in the same spaces from ``first`` to ``last``.
+
+    Part of a transaction.
+    """
     venue_id = schedule.venue_id
     prefix = domain.external_id(schedule.id, "")
     known = await spaces.of_venues(engine, [venue_id])
@@ -38,6 +41,8 @@ async def around(
     by_id = {space.id: space.leaves for space in known.values()}
     taken = {leaf for key in schedule.plan.spaces for leaf in leaves[key]}
     shared = [space_id for space_id, below in by_id.items() if not taken.isdisjoint(below)]
+    # A plan made for any prefix reads all slots of the venue; one made for this reads its own.
+    await engine.fetch("SET LOCAL plan_cache_mode = force_custom_plan")
     own = await engine.fetch(
         f"{_SELECT} AND s.starts_at >= $2 AND starts_with(s.external_id, $3)",
         *(venue_id, today, prefix),
