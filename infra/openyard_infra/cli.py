@@ -4,7 +4,7 @@ from pathlib import Path
 
 import rich_click as click
 
-from openyard_infra import operators, publish
+from openyard_infra import operators, publish, schedules
 from openyard_infra.bench.command import bench
 
 _CONTEXT = {"help_option_names": ["-h", "--help"]}
@@ -119,6 +119,7 @@ def jobs() -> None:
 
 for _command in (
     publish.publish,
+    schedules.schedule,
     operators.migrate,
     operators.doctor,
     operators.account,

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -22,20 +23,36 @@ def environment(directory: Path | None) -> Mapping[str, str]:
         directory = default_directory()
     if directory is None:
         return os.environ
+    found = ready(directory)
     try:
-        ready = msgspec.json.decode((directory / "ready.json").read_bytes(), type=dict[str, object])
         secret = keys.read_or_create(directory / "secret")
-    except (OSError, ValueError, msgspec.DecodeError) as error:
-        raise BadSetting(f"No 'openyard up' of yours is running on {directory}.") from error
+    except (OSError, ValueError) as error:
+        raise _not_running(directory) from error
     return {
         **os.environ,
-        "OPENYARD_DATABASE_URL": str(ready["database_url"]),
-        "OPENYARD_NATS_URL": str(ready["nats_url"]),
-        "OPENYARD_REDIS_URL": str(ready["redis_url"]),
-        "OPENYARD_PARTITIONS": str(ready["partitions"]),
+        "OPENYARD_DATABASE_URL": str(found["database_url"]),
+        "OPENYARD_NATS_URL": str(found["nats_url"]),
+        "OPENYARD_REDIS_URL": str(found["redis_url"]),
+        "OPENYARD_PARTITIONS": str(found["partitions"]),
         "OPENYARD_SECRET_KEY": application_key(secret),
-        "OPENYARD_BASE_URL": os.environ.get("OPENYARD_BASE_URL") or str(ready["url"]),
+        "OPENYARD_BASE_URL": os.environ.get("OPENYARD_BASE_URL") or str(found["url"]),
     }
+
+
+def ready(directory: Path) -> dict[str, Any]:
+    """What the ``openyard up`` running there says about itself.
+
+    Raises:
+        BadSetting: nothing is running there, or it is somebody else's.
+    """
+    try:
+        return msgspec.json.decode((directory / "ready.json").read_bytes(), type=dict[str, Any])
+    except (OSError, msgspec.DecodeError) as error:
+        raise _not_running(directory) from error
+
+
+def _not_running(directory: Path) -> BadSetting:
+    return BadSetting(f"No 'openyard up' of yours is running on {directory}.")
 
 
 def settings(directory: Path | None) -> Settings:

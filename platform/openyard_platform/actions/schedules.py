@@ -18,6 +18,7 @@ from openyard_platform.actions import venues
 from openyard_platform.domain import closures, merging, schedule_slots, schedules
 from openyard_platform.domain.errors import Conflict, Invalid, NotFound, Stale
 from openyard_platform.domain.people import Actor
+from openyard_platform.domain.schedule_files import MOST
 from openyard_platform.domain.schedule_slots import Around, Changes, Window
 from openyard_platform.domain.schedules import SHANGHAI, Plan, Schedule
 from openyard_platform.store import audit, calendar_days, engine, spaces, terms
@@ -25,7 +26,6 @@ from openyard_platform.store import closures as closure_records
 from openyard_platform.store import schedule_slots as slots
 from openyard_platform.store import schedules as records
 
-_MOST = 200
 _DAY = dt.timedelta(days=1)
 
 
@@ -57,15 +57,24 @@ async def add(actor: Actor, key: str, plan: Plan, now: dt.datetime) -> Schedule:
     Raises:
         NotFound, NotAllowed: not the actor's venue, or not the actor's task there.
         Invalid: with ``errors``: the plan makes no sense.
-        Conflict: the venue has too many.
+        Conflict: the venue has too many, or another with its key.
     """
-    schedule = await _draft(actor, key, plan)
+    schedule = await draft(actor, key, plan)
     async with engine.transaction():
-        if len(await records.of_venue(schedule.venue_id)) >= _MOST:
-            raise Conflict(f"A venue has at most {_MOST} schedules.", code="too_many_schedules")
-        await records.insert(schedule, now)
-        await audit.record(now, actor.account_id, "schedule.added", schedule.id)
+        await insert(actor, schedule, now)
     return schedule
+
+
+async def insert(actor: Actor, schedule: Schedule, now: dt.datetime) -> None:
+    """Keep a new schedule; part of a transaction.
+
+    Raises:
+        Conflict: the venue has too many, or another with its key.
+    """
+    if len(await records.of_venue(schedule.venue_id)) >= MOST:
+        raise Conflict(f"A venue has at most {MOST} schedules.", code="too_many_schedules")
+    await records.insert(schedule, now)
+    await audit.record(now, actor.account_id, "schedule.added", schedule.id)
 
 
 async def listed(actor: Actor, key: str) -> Sequence[Schedule]:
@@ -93,7 +102,7 @@ async def change(  # noqa: PLR0913 - each is part of what is asked
 
     Raises:
         Stale: it stands at another revision.
-        NotFound, NotAllowed, Invalid: as for ``add``.
+        NotFound, NotAllowed, Invalid, Conflict: as for ``add``.
     """
     before = await look(actor, key, schedule_id)
     document = merging.merge(msgspec.to_builtins(before.plan), patch)
@@ -102,7 +111,7 @@ async def change(  # noqa: PLR0913 - each is part of what is asked
     except msgspec.ValidationError as error:
         message = "The schedule is not what this route takes."
         raise Invalid(message, errors=[form.explain(error)]) from error
-    await _draft(actor, key, plan)
+    await draft(actor, key, plan)
     after = msgspec.structs.replace(before, plan=plan, revision=before.revision + 1)
     await _restate(actor, before, after, seen, now)
     return after
@@ -135,11 +144,11 @@ async def preview(
     Raises:
         NotFound, NotAllowed, Invalid: as for ``add``.
     """
-    draft = await _draft(actor, key, plan)
+    wanted = await draft(actor, key, plan)
     if replaces is not None:
         before = await look(actor, key, replaces)
-        draft = msgspec.structs.replace(draft, id=before.id, revision=before.revision + 1)
-    return await survey(draft, now)
+        wanted = msgspec.structs.replace(wanted, id=before.id, revision=before.revision + 1)
+    return await survey(wanted, now)
 
 
 async def survey(schedule: Schedule, now: dt.datetime) -> Outlook:
@@ -200,8 +209,12 @@ async def _ground(schedule: Schedule, now: dt.datetime, first: dt.date) -> _Grou
         )
 
 
-async def _draft(actor: Actor, key: str, plan: Plan) -> Schedule:
-    """A schedule of this plan that could be kept."""
+async def draft(actor: Actor, key: str, plan: Plan) -> Schedule:
+    """A schedule of this plan that could be kept.
+
+    Raises:
+        NotFound, NotAllowed, Invalid: as for ``add``.
+    """
     venue_id = venues.writer_of(actor, key)
     schedules.opening_of(plan)
     known = await spaces.of_venues(engine, [venue_id])
@@ -223,14 +236,24 @@ async def _restate(
 ) -> None:
     if seen not in {None, before.revision}:
         raise _stale(before.revision)
-    action = "schedule.ended" if after.ended else "schedule.changed"
     async with engine.transaction():
-        written = await records.restate(
-            *(before.id, before.revision, after.plan, now), ended=after.ended
-        )
-        if not written:
-            raise _stale(before.revision)
-        await audit.record(now, actor.account_id, action, before.id, revision=before.revision + 1)
+        await restate(actor, before, after, now)
+
+
+async def restate(actor: Actor, before: Schedule, after: Schedule, now: dt.datetime) -> None:
+    """Let the next revision stand; part of a transaction.
+
+    Raises:
+        Stale: somebody changed it in the meantime.
+        Conflict: another of the venue has its key.
+    """
+    action = "schedule.ended" if after.ended else "schedule.changed"
+    written = await records.restate(
+        *(before.id, before.revision, after.plan, now), ended=after.ended
+    )
+    if not written:
+        raise _stale(before.revision)
+    await audit.record(now, actor.account_id, action, before.id, revision=before.revision + 1)
 
 
 def _horizon(schedule: Schedule, now: dt.datetime) -> dt.datetime:

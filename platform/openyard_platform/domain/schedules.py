@@ -40,8 +40,10 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ``touched``: what becomes of a slot with reservations that the schedule no longer has, or has
     at another time: ``keep`` leaves it as it is, ``change`` closes or moves it and tells everyone.
     ``horizon_weeks``: how far ahead its slots are published. ``allotments``: of each slot.
+    ``key``: the venue's own name for it, by which a file finds it again.
     """
 
+    key: Token | None = None
     title: Title
     spaces: Annotated[list[Token], Meta(min_length=1, max_length=50)]
     rrule: Annotated[str, Meta(min_length=1, max_length=1000)]

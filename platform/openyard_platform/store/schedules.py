@@ -1,14 +1,17 @@
 """Opening schedules: as they were stated, and which are due to be worked on."""
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 import msgspec
 from msgspec import Struct
 
 from openyard_platform.domain import schedules as domain
-from openyard_platform.domain.errors import NotFound
+from openyard_platform.domain.errors import Conflict, NotFound
 from openyard_platform.domain.schedules import Plan, Schedule
 from openyard_platform.store import engine
 
@@ -27,11 +30,13 @@ class Claimed(Struct, frozen=True, kw_only=True):
 
 
 async def insert(schedule: Schedule, now: dt.datetime) -> None:
-    await engine.fetch(
-        """INSERT INTO opening_schedule (id, venue_id, plan, due_at, created_at, updated_at)
-           VALUES ($1, $2, $3, $4, $4, $4)""",
-        *(schedule.id, schedule.venue_id, msgspec.to_builtins(schedule.plan), now),
-    )
+    """Raises Conflict: another schedule of the venue has its key."""
+    with _key_taken(schedule.plan):
+        await engine.fetch(
+            """INSERT INTO opening_schedule (id, venue_id, plan, due_at, created_at, updated_at)
+               VALUES ($1, $2, $3, $4, $4, $4)""",
+            *(schedule.id, schedule.venue_id, msgspec.to_builtins(schedule.plan), now),
+        )
 
 
 async def district_of(venue_id: UUID) -> str:
@@ -61,14 +66,28 @@ async def one(venue_id: UUID, schedule_id: UUID) -> Schedule | None:
 async def restate(
     schedule_id: UUID, seen: int, plan: Plan, now: dt.datetime, *, ended: bool = False
 ) -> bool:
-    """Write the next revision; False: it stands at another one than was seen."""
-    rows = await engine.fetch(
-        """UPDATE opening_schedule
-           SET plan = $3, ended = $5, revision = revision + 1, due_at = $4, updated_at = $4
-           WHERE id = $1 AND revision = $2 AND NOT ended RETURNING id""",
-        *(schedule_id, seen, msgspec.to_builtins(plan), now, ended),
-    )
+    """Write the next revision; False: it stands at another one than was seen.
+
+    Raises:
+        Conflict: another schedule of the venue has its key.
+    """
+    with _key_taken(plan):
+        rows = await engine.fetch(
+            """UPDATE opening_schedule
+               SET plan = $3, ended = $5, revision = revision + 1, due_at = $4, updated_at = $4
+               WHERE id = $1 AND revision = $2 AND NOT ended RETURNING id""",
+            *(schedule_id, seen, msgspec.to_builtins(plan), now, ended),
+        )
     return bool(rows)
+
+
+@contextmanager
+def _key_taken(plan: Plan) -> Iterator[None]:
+    try:
+        yield
+    except asyncpg.UniqueViolationError as error:
+        text = f"Another schedule of the venue has the key {plan.key!r}."
+        raise Conflict(text, code="schedule_key_taken") from error
 
 
 async def hurry(district: str | None, now: dt.datetime) -> None:

@@ -196,11 +196,12 @@ async def preview(
             ConflictOut(slot=_slot(one.slot, data), other=_other(one.other))
             for one in seen.conflicts
         ],
-        diff=_diff(seen),
+        diff=diff_of(seen),
     )
 
 
-def _diff(seen: Outlook) -> Diff:
+def diff_of(seen: Outlook) -> Diff:
+    """What is different, in the words of the API."""
     changes = seen.changes
     befores = [one.before for one in changes.moved]
     return Diff(

@@ -31,6 +31,19 @@ _SENTENCES = {
     "wrong_format": "格式不对，请检查。",
     "allotments_above_capacity": "比已经为学校等保留的名额少。",
     "allotment_for_nobody": "已经为其中一类保留了名额，不能不对他们开放。",
+    "missing_field": "缺少这一项。",
+    "unknown_field": "没有这一项，请检查拼写。",
+    "unknown_value": "没有这个选项，请检查拼写。",
+    "wrong_type": "类型不对：数字不加引号，文字要加引号。",
+    "rule_not_weekly": "只能是每周重复，写法如 FREQ=WEEKLY;BYDAY=SA,SU。",
+    "space_unknown": "没有这个场地，请填场地的代号。",
+    "schedule_unknown": "没有这个编号的计划，可能已经停止。",
+    "hours_needless": "停开的日期不用写时间。",
+    "hours_missing": "起止时间要一起写。",
+    "missing_file": "请选择一个计划文件（.toml 或 .json）。",
+    "file_too_large": "文件太大，最多 256 KB。",
+    "not_utf8": "文字编码不对，请用 UTF-8。",
+    "malformed_file": "文件写得不对，读不下去。",
 }
 
 
@@ -115,8 +128,13 @@ def complaints(error: Invalid) -> dict[str, str]:
         if name == "allotments":
             # Stated by API, and no field here: what of the form does not go with them.
             name = "audiences" if one.code == "allotment_for_nobody" else "capacity"
-        said[name] = _SENTENCES.get(one.code, "请检查这一项。")
+        said[name] = sentence(one.code)
     return said
+
+
+def sentence(code: str) -> str:
+    """What is wrong, in words."""
+    return _SENTENCES.get(code, "请检查这一项。")
 
 
 def _weekdays(rrule: str) -> list[str]:

@@ -14,7 +14,13 @@ from openyard_platform.domain.people import Actor, Role
 from openyard_platform.domain.schedules import Schedule
 from openyard_platform.store import spaces
 from openyard_platform.web import auth
-from openyard_platform.web.pages import forms, month_grids, rendering, schedule_forms
+from openyard_platform.web.pages import (
+    forms,
+    month_grids,
+    rendering,
+    schedule_files,
+    schedule_forms,
+)
 
 _STAFF = auth.require(Role.VENUE)
 
@@ -23,9 +29,7 @@ Call = Request[Any, Any, Any]
 
 @get("/my/schedules", opt=_STAFF)
 async def index(request: Call) -> Response[str]:
-    actor = auth.current(request)
-    found = await schedules.listed(actor, _key(actor))
-    return await rendering.page(request, "schedules.html", {"schedules": found})
+    return await schedule_files.listed(request, [])
 
 
 @get("/my/schedules/new", opt=_STAFF)

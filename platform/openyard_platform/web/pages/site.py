@@ -19,6 +19,7 @@ from openyard_platform.web.pages import (
     offer_links,
     rendering,
     reservations,
+    schedule_files,
     schedules,
     slot,
 )
@@ -64,6 +65,8 @@ router = Router(
         closures.take,
         closures.lift,
         schedules.index,
+        schedule_files.export,
+        schedule_files.take,
         schedules.blank,
         schedules.add,
         schedules.show,
