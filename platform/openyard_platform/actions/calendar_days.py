@@ -1,15 +1,17 @@
 """Supervisors' changes of the calendar, and a year's notice: schedules follow at once."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import asyncpg
 from msgspec import Struct
 
 from openyard_calendars.day_kinds import DayKind
+from openyard_platform.domain import day_changes
 from openyard_platform.domain.errors import Invalid, NotAllowed, NotFound
 from openyard_platform.domain.people import Actor
-from openyard_platform.store import audit, schedules
+from openyard_platform.store import audit, notifications, schedules
 from openyard_platform.store import calendar_days as records
 from openyard_platform.store.engine import transaction
 
@@ -37,13 +39,14 @@ async def state(
     scope = _scope(actor, district)
     try:
         async with transaction():
-            await records.put(
-                *(scope, said.date),
-                kind=said.kind,
-                exam=said.exam,
-                notice=said.notice,
-                now=now,
-            )
+            async with _told([said.date], now):
+                await records.put(
+                    *(scope, said.date),
+                    kind=said.kind,
+                    exam=said.exam,
+                    notice=said.notice,
+                    now=now,
+                )
             await schedules.hurry(scope, now)
             await audit.record(
                 *(now, actor.account_id, "calendar_day.stated", None),
@@ -66,8 +69,9 @@ async def take_back(actor: Actor, district: str | None, date: dt.date, now: dt.d
     """
     scope = _scope(actor, district)
     async with transaction():
-        if scope is None or not await records.delete(scope, date):
-            raise NotFound("The district has said nothing about this day.")
+        async with _told([date], now):
+            if scope is None or not await records.delete(scope, date):
+                raise NotFound("The district has said nothing about this day.")
         await schedules.hurry(scope, now)
         await audit.record(
             *(now, actor.account_id, "calendar_day.taken_back", None),
@@ -81,11 +85,25 @@ async def load_year(
 ) -> int:
     """Take over the notice of a year, by an operator; how many days are different now."""
     async with transaction():
-        changed = await records.load(kinds, notices, now)
+        async with _told(list(kinds), now):
+            changed = await records.load(kinds, notices, now)
         await schedules.hurry(None, now)
         year = min(kinds).year
         await audit.record(now, None, "calendar_year.loaded", None, year=year, changed=changed)
     return changed
+
+
+@asynccontextmanager
+async def _told(dates: Sequence[dt.date], now: dt.datetime) -> AsyncGenerator[None, None]:
+    """Tell who has a reservation on one of these days, if what happens inside changes its kind.
+
+    Schedules follow later, and whoever they move or send home is told again then.
+    """
+    await records.hold()
+    before = await records.everywhere(dates)
+    yield
+    after = await records.everywhere(dates)
+    await notifications.add_of_days(day_changes.between(before, after), now)
 
 
 def _scope(actor: Actor, district: str | None) -> str | None:

@@ -127,4 +127,5 @@ def subject_of(found: Claimed | Item) -> Subject:
         slot_id=found.slot_id,
         reservation_id=found.reservation_id,
         offer_expires_at=found.offer_expires_at,
+        day_change=found.day_change,
     )

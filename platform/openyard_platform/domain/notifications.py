@@ -21,7 +21,8 @@ from openyard_events.contracts import (
     ReservationPromoted,
     ReservationWaitlisted,
 )
-from openyard_platform.domain import offer_links, words
+from openyard_platform.domain import day_changes, offer_links, words
+from openyard_platform.domain.day_changes import DayChange
 from openyard_platform.domain.offer_links import OfferLink
 from openyard_platform.domain.reservations import ReservationStatus
 
@@ -37,6 +38,7 @@ class Kind(StrEnum):
     AMENDED = "amended"
     SLOT_CHANGED = "slot_changed"
     SLOT_WITHDRAWN = "slot_withdrawn"
+    DAY_CHANGED = "day_changed"
 
 
 _KINDS: dict[type[AnyFact], Kind] = {
@@ -75,7 +77,7 @@ class Occasion(Struct, frozen=True, kw_only=True):
 class Subject(Struct, frozen=True, kw_only=True):
     """What a message speaks of, as it stands when it is read. ``status``: of the reservation.
 
-    ``offer_expires_at``: while seats are held for it.
+    ``offer_expires_at``: while seats are held for it. ``day_change``: where it is about one.
     """
 
     kind: str
@@ -92,6 +94,7 @@ class Subject(Struct, frozen=True, kw_only=True):
     slot_id: UUID
     reservation_id: UUID
     offer_expires_at: dt.datetime | None = None
+    day_change: DayChange | None = None
 
 
 class Answers(Struct, frozen=True, kw_only=True):
@@ -151,6 +154,7 @@ def advice(subject: Subject) -> str:
         Kind.SLOT_CHANGED: "场馆改动了这一场，以下是最新的时间和地点。您的预约仍然保留；如不合适，"
         "可以取消，不计入违约。",
         Kind.SLOT_WITHDRAWN: "很抱歉，场馆取消了这一场，您的预约随之取消。欢迎看看其他场次。",
+        Kind.DAY_CHANGED: day_changes.sentence(subject.day_change, subject.status),
     }
     text = sentences.get(Kind(subject.kind), "") if subject.kind in set(Kind) else ""
     if text and subject.kind not in ENDED and subject.status == ReservationStatus.CANCELLED:

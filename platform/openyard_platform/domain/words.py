@@ -130,6 +130,7 @@ NOTIFICATION_KINDS = {
     "amended": "预约已更改",
     "slot_changed": "场次有变动",
     "slot_withdrawn": "场馆取消了场次",
+    "day_changed": "放假调休有变",
 }
 
 WEEKDAYS = "一二三四五六日"

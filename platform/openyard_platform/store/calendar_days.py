@@ -1,7 +1,7 @@
 """What kind of day each day is: everywhere, and what a district says otherwise."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from msgspec import Struct
 
@@ -54,6 +54,25 @@ async def kinds(district_key: str | None, first: dt.date, last: dt.date) -> DayK
         kinds={row["date"]: _KINDS[row["kind"]] for row in rows},
         exams=frozenset(row["date"] for row in rows if row["exam"]),
     )
+
+
+async def everywhere(dates: Sequence[dt.date]) -> dict[tuple[str, dt.date], DayKind]:
+    """The kind of each of these days in every district."""
+    rows = await engine.fetch(
+        """SELECT district.key, day.date, coalesce(own.kind, country.kind, 'unknown') AS kind
+           FROM district CROSS JOIN unnest($1::date[]) AS day (date)
+           LEFT JOIN calendar_day country
+               ON country.district_key IS NULL AND country.date = day.date
+           LEFT JOIN calendar_day own
+               ON own.district_key = district.key AND own.date = day.date""",
+        list(dates),
+    )
+    return {(row["key"], row["date"]): _KINDS[row["kind"]] for row in rows}
+
+
+async def hold() -> None:
+    """Let nobody else change the calendar until this transaction is over; all may read it."""
+    await engine.fetch("LOCK TABLE calendar_day IN SHARE ROW EXCLUSIVE MODE")
 
 
 async def put(  # noqa: PLR0913 - a row has them all

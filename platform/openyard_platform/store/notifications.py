@@ -2,11 +2,16 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
+import msgspec
 from msgspec import Struct
 
+from openyard_platform.clock import SHANGHAI
+from openyard_platform.domain.day_changes import Changed, DayChange
 from openyard_platform.domain.notifications import Occasion
+from openyard_platform.domain.reservations import LIVE
 from openyard_platform.store import engine
 
 
@@ -31,6 +36,7 @@ class Claimed(Struct, frozen=True, kw_only=True):
     slot_id: UUID
     reservation_id: UUID
     offer_expires_at: dt.datetime | None = None
+    day_change: DayChange | None = None
 
 
 class Item(Struct, frozen=True, kw_only=True):
@@ -53,11 +59,13 @@ class Item(Struct, frozen=True, kw_only=True):
     created_at: dt.datetime
     read_at: dt.datetime | None
     offer_expires_at: dt.datetime | None = None
+    day_change: DayChange | None = None
 
 
 _SUBJECT = """
 s.title, o.name AS venue, p.name AS space, o.address, s.starts_at, s.ends_at,
-r.seats, r.adults, r.status, r.reason, r.offer_expires_at, n.slot_id, n.reservation_id
+r.seats, r.adults, r.status, r.reason, r.offer_expires_at, n.slot_id, n.reservation_id,
+n.details
 """
 _SUBJECT_TABLES = """
 JOIN reservation r ON r.id = n.reservation_id
@@ -75,6 +83,28 @@ SELECT new.id, new.account_id, new.kind, new.reservation_id, new.slot_id, new.de
 FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::uuid[], $5::uuid[], $6::text[])
      AS new (id, account_id, kind, reservation_id, slot_id, dedupe)
 JOIN account a ON a.id = new.account_id
+ON CONFLICT (dedupe) DO NOTHING
+RETURNING id
+"""
+
+# One message for each account and day, however many reservations it has then.
+_ADD_OF_DAYS = """
+INSERT INTO notification
+    (id, account_id, kind, reservation_id, slot_id, dedupe, state, next_try_at, created_at, details)
+SELECT uuidv7(), account_id, 'day_changed', reservation_id, slot_id,
+       concat_ws(':', 'day_changed', account_id, date, $7::timestamptz AT TIME ZONE 'UTC'),
+       'pending', $7, $7, jsonb_build_object('date', date, 'before', before, 'after', after)
+FROM (
+    SELECT DISTINCT ON (r.account_id, d.date)
+           r.account_id, r.id AS reservation_id, s.id AS slot_id, d.date, d.before, d.after
+    FROM unnest($1::text[], $2::date[], $3::text[], $4::text[]) AS d (district, date, before, after)
+    JOIN slot s ON s.status = 'open' AND s.starts_at > $7 AND s.starts_at BETWEEN $5 AND $6
+        AND (s.starts_at AT TIME ZONE 'Asia/Shanghai')::date = d.date
+    JOIN organisation o ON o.id = s.venue_id AND o.district_key = d.district
+    JOIN reservation r ON r.slot_id = s.id AND r.status = ANY($8)
+    JOIN account a ON a.id = r.account_id
+    ORDER BY r.account_id, d.date, s.starts_at, r.id
+) AS told
 ON CONFLICT (dedupe) DO NOTHING
 RETURNING id
 """
@@ -134,10 +164,29 @@ async def add(
     return [row["id"] for row in rows]
 
 
+async def add_of_days(changed: Sequence[Changed], now: dt.datetime) -> list[UUID]:
+    """Tell everybody who has a live reservation on one of these days, in its district."""
+    if not changed:
+        return []
+    days = [one.change.date for one in changed]
+    rows = await engine.fetch(
+        _ADD_OF_DAYS,
+        [one.district for one in changed],
+        days,
+        [one.change.before.value for one in changed],
+        [one.change.after.value for one in changed],
+        dt.datetime.combine(min(days), dt.time(), SHANGHAI),
+        dt.datetime.combine(max(days), dt.time.max, SHANGHAI),
+        now,
+        sorted(LIVE),
+    )
+    return [row["id"] for row in rows]
+
+
 async def inbox(account_id: UUID, before: UUID | None, limit: int) -> list[Item]:
     """Newest first; ``before``: an id of the same inbox, itself left out."""
     rows = await engine.fetch(_INBOX, account_id, before, limit)
-    return [Item(**dict(row)) for row in rows]
+    return [Item(**_values(row)) for row in rows]
 
 
 async def unread(account_id: UUID) -> int:
@@ -175,7 +224,7 @@ async def claim(notification_id: UUID, now: dt.datetime, until: dt.datetime) -> 
     None: sent, not due, not its turn, or another has it.
     """
     row = await engine.fetch_one(_CLAIM, notification_id, now, until)
-    return None if row is None else Claimed(**dict(row))
+    return None if row is None else Claimed(**_values(row))
 
 
 async def mark_sent(notification_id: UUID, now: dt.datetime) -> None:
@@ -202,3 +251,9 @@ async def give_up(notification_id: UUID, error: str) -> None:
         notification_id,
         error,
     )
+
+
+def _values(row: Any) -> dict[str, Any]:
+    values = dict(row)
+    details = values.pop("details")
+    return values | {"day_change": msgspec.convert(details, DayChange) if details else None}
