@@ -61,6 +61,7 @@ def test_what_is_said_already_stays_the_same_however_it_is_written():
     known = standing(key="yard")
 
     assert actions(entry(key="yard", gap_minutes=0, exceptions=[]), known=(known,)) == ["same"]
+    assert actions(entry(key="yard", **{"from": "09:00:00"}), known=(known,)) == ["same"]
 
 
 def test_what_no_entry_names_stays_unless_it_is_said_that_it_ends():

@@ -12,6 +12,7 @@ from msgspec import NODEFAULT, Meta, Struct
 
 from openyard_events import form
 from openyard_events.contracts import FieldError
+from openyard_platform.domain import schedules
 from openyard_platform.domain.errors import Invalid
 from openyard_platform.domain.schedules import Plan, Schedule
 
@@ -114,7 +115,9 @@ def steps(
 
 
 def plan_of(entry: Entry) -> Plan:
-    return Plan(**{name: getattr(entry, name) for name in Plan.__struct_fields__})
+    """What an entry says, without the id."""
+    plan = Plan(**{name: getattr(entry, name) for name in Plan.__struct_fields__})
+    return schedules.tidied(plan)
 
 
 def document(known: Sequence[Schedule]) -> dict[str, Any]:
@@ -168,7 +171,7 @@ def _step(before: Schedule | None, plan: Plan) -> Step:
         return Step(action=Action.ADDED, before=None, plan=plan)
     if plan.key is None:
         plan = msgspec.structs.replace(plan, key=before.plan.key)
-    action = Action.SAME if plan == before.plan else Action.CHANGED
+    action = Action.SAME if plan == schedules.tidied(before.plan) else Action.CHANGED
     return Step(action=action, before=before, plan=plan)
 
 

@@ -117,6 +117,17 @@ def parse(document: object) -> Plan:
     return msgspec.convert(document, Plan)
 
 
+def tidied(plan: Plan) -> Plan:
+    """The same with hours in one way of writing: without seconds, which are none."""
+    exceptions = [
+        msgspec.structs.replace(one, from_=_hm(one.from_), to=_hm(one.to))
+        for one in plan.exceptions
+    ]
+    return msgspec.structs.replace(
+        plan, from_=plan.from_[:5], to=plan.to[:5], exceptions=exceptions
+    )
+
+
 def refused(path: str, code: str, message: str) -> Invalid:
     fault = FieldError(path=path, code=code, message=message)
     return Invalid(_REFUSED, errors=[fault])
@@ -127,6 +138,10 @@ def next_night(now: dt.datetime) -> dt.datetime:
     local = now.astimezone(SHANGHAI)
     tonight = dt.datetime.combine(local.date(), _NIGHT, SHANGHAI)
     return tonight if local < tonight else tonight + _DAY
+
+
+def _hm(text: str | None) -> str | None:
+    return None if text is None else text[:5]
 
 
 def _minutes(text: str) -> int:
