@@ -3,7 +3,7 @@
 import asyncio
 import datetime as dt
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Literal
 from uuid import UUID
 
@@ -47,10 +47,36 @@ async def preview(  # noqa: PLR0913 - each is part of what is asked
         Unavailable: too many files are being read.
     """
     venue_id = venues.writer_of(actor, key)
-    await _check(venue_id, told, now)
+    await check(venue_id, told, now)
+    made, items = await reckon(venue_id, key, told, await read_with(read, told, data), now)
+    await keep(made, items)
+    return made, [(item, None) for item in items]
+
+
+async def read_with(read: Read, told: Instructions, data: bytes) -> list[ReadEvent | Unreadable]:
+    """What stands in the file.
+
+    Raises:
+        Invalid: with ``errors``: nothing that can be gone on with.
+    """
     found = await read(data, zone=told.zone, until=told.until)
     if not any(isinstance(one, ReadEvent) or one.code == "cancelled" for one in found):
         found = _without_events(found, data, told)
+    return found
+
+
+async def reckon(
+    venue_id: UUID,
+    key: str,
+    told: Instructions,
+    found: list[ReadEvent | Unreadable],
+    now: dt.datetime,
+) -> tuple[Import, list[Item]]:
+    """What the calendar would change as things stand now.
+
+    Raises:
+        Invalid: with ``errors``: it is too much.
+    """
     around = await records.around(venue_id, told, now)
     seen = await asyncio.to_thread(import_items.survey, found, told, around, now)
     if len(seen.items) > MAX_OCCURRENCES:
@@ -69,9 +95,13 @@ async def preview(  # noqa: PLR0913 - each is part of what is asked
         created_at=now,
         expires_at=now + KEPT_FOR,
     )
+    return made, seen.items
+
+
+async def keep(made: Import, items: Sequence[Item]) -> None:
+    """Keep the preview for a day."""
     async with engine.transaction():
-        await records.insert(made, seen.items)
-    return made, [(item, None) for item in seen.items]
+        await records.insert(made, items)
 
 
 async def listed(
@@ -131,7 +161,8 @@ async def _of(actor: Actor, key: str, import_id: UUID) -> Import:
     return found
 
 
-async def _check(venue_id: UUID, told: Instructions, now: dt.datetime) -> None:
+async def check(venue_id: UUID, told: Instructions, now: dt.datetime) -> None:
+    """Raises Invalid, with ``errors``: the instructions make no sense."""
     if (venue_id, told.space) not in await spaces.of_venues(engine, [venue_id]):
         raise _refused("space", "space_unknown", f"No space {told.space!r}.")
     if not now < told.until <= now + LONGEST_AHEAD:

@@ -11,6 +11,7 @@ from litestar.types import ControllerRouterHandler
 from openyard_platform.settings import Settings
 from openyard_platform.web import (
     auth,
+    calendar_addresses,
     calendar_days,
     calendar_files,
     children,
@@ -62,6 +63,7 @@ ROUTES: list[ControllerRouterHandler] = [
     schedules.router,
     schedule_files.router,
     imports.router,
+    calendar_addresses.router,
     calendar_days.router,
     terms.router,
     reservations.router,

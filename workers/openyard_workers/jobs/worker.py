@@ -1,4 +1,4 @@
-"""The arq worker: sends what it is poked for. Beside it: sweeper, schedules, imports, retention."""
+"""The arq worker: sends what it is poked for. Beside it: what else is due."""
 
 import asyncio
 import logging
@@ -9,7 +9,14 @@ from arq.worker import Worker, func
 from openyard_events.endings import end
 from openyard_platform.settings import Settings
 from openyard_platform.store import engine
-from openyard_workers.jobs import imports, queue, retention, schedules, sweeper
+from openyard_workers.jobs import (
+    calendar_addresses,
+    imports,
+    queue,
+    retention,
+    schedules,
+    sweeper,
+)
 from openyard_workers.jobs.notifications import send_notification
 from openyard_workers.outages import pause
 
@@ -33,6 +40,7 @@ async def run(settings: Settings, stop: asyncio.Event) -> None:
             group.create_task(work(settings, stop))
             group.create_task(schedules.serve(settings, stop))
             group.create_task(imports.serve(settings, stop))
+            group.create_task(calendar_addresses.serve(settings, stop))
             group.create_task(retention.serve(stop))
     finally:
         await queue.close(valkey)

@@ -1,5 +1,8 @@
 """What an import says in Chinese: its changes, what is wrong with an event, what became of it."""
 
+import datetime as dt
+
+from openyard_platform.domain.calendar_addresses import CalendarAddress, Outcome
 from openyard_platform.domain.imports import Item, Result
 
 CHANGES = {
@@ -80,6 +83,8 @@ _REFUSALS = {
     "capacity_below_taken": "已约的座位比新的名额多。",
 }
 _OF_THE_FORM = {
+    "url": "请填以 https:// 开头的网址，里面不要带密码。",
+    "source": "只能用字母、数字、“-”和“_”。",
     "space": "请选择场地。",
     "capacity": "请填每场的名额。",
     "until": "日程太多，或截止日期不在今后三年之内。",
@@ -109,3 +114,32 @@ def outcome(item: Item, result: Result | None) -> str:
         case "refused":
             codes = [error.code for error in result.errors]
             return " ".join(_REFUSALS.get(code, f"没有接受（{code}）。") for code in codes)
+
+
+def reading(address: CalendarAddress, now: dt.datetime) -> str:
+    """What the last reading of an address came to."""
+    if address.due_at <= now:
+        return "正在读取……"
+    if address.outcome is Outcome.CHANGED:
+        return "有改动，等您确认。"
+    if address.outcome is Outcome.SAME:
+        return "和现在的安排一致。"
+    why = _ADDRESSES.get(address.reason) or problem(address.reason)
+    return f"没有读成：{why}现有的安排不变，稍后会再试。"
+
+
+_ADDRESSES = {
+    "address_malformed": "网址转到了不能读取的地方。",
+    "address_not_public": "这个网址不在公共互联网上。",
+    "unreachable": "连不上，或对方的安全证书有问题。",
+    "timed_out": "对方太慢，没有等到。",
+    "redirects": "网址一直在跳转。",
+    "http_status": "对方说没有这份日历，或暂时不能给。",
+    "web_page": "那里是一个网页，不是日历文件。",
+    "encoded": "文件被压缩了，读不了。",
+    "too_large": "文件太大，最大 5 MB。",
+    "cut_off": "传到一半断了。",
+    "no_http": "对方不是网站。",
+    "failed": "读取时出了错。",
+    "space_unknown": "场地已经不在了。",
+}
