@@ -23,7 +23,7 @@ _PATIENCE = 2.0  # seconds
 # What is written while the relay rests a moment goes with the next batch. Seats on open pages are
 # told at most four times a second anyway.
 _PAUSE_SHARE = 2.0
-_LONGEST_PAUSE = 0.05
+_LONGEST_PAUSE = 0.1
 # Polling is the truth, the bell only shortens the wait. Just after something happened it pays to
 # look again soon: a row is held back while any older transaction runs.
 _SOON = 0.02
