@@ -126,6 +126,26 @@ async def test_a_change_keeps_what_the_form_does_not_know(staff):
     assert (await plan(address)).rrule == "FREQ=WEEKLY;BYDAY=SU"
 
 
+async def test_volunteers_are_asked_for_line_by_line(staff):
+    address = await kept(staff, volunteers="引导 2\n\n 安全 巡视　10\n讲解")
+    wanted = [(one.role, one.needed) for one in (await plan(address)).volunteers]
+    assert wanted == [("引导", 2), ("安全 巡视", 10), ("讲解", 1)]
+    shown = is_sound((await staff.get(address)).text)
+    assert "引导 2\n安全 巡视 10\n讲解 1" in shown.text
+
+
+@pytest.mark.parametrize(
+    ("volunteers", "said"), [("引导 2\n引导 1", "有一项重复了"), ("引导 900", "超出了允许的范围")]
+)
+async def test_what_is_wrong_with_the_volunteers_stands_beside_them(staff, volunteers, said):
+    answer = await staff.post(f"{PAGES}/new", data=FIELDS | {"volunteers": volunteers})
+    assert answer.status_code == 422
+    page = is_sound(answer.text)
+    (field,) = [tag for tag in page.all("textarea") if tag.get("name") == "volunteers"]
+    assert field["aria-invalid"] == "true"
+    assert said in page.text
+
+
 async def test_who_has_not_seen_the_last_change_is_told_so(staff):
     address = await kept(staff)
     change = FIELDS | {"do": "keep", "revision": "1"}

@@ -494,7 +494,8 @@ async def test_the_job_waits_for_a_bus_that_is_not_there(settings, caplog):
 @pytest.mark.parametrize(
     ("changes", "path", "code"),
     [
-        ({"volunteers": []}, "volunteers", "unknown_field"),
+        ({"colour": "green"}, "colour", "unknown_field"),
+        ({"volunteers": [{"role": "引导"}]}, "volunteers[0].needed", "missing_field"),
         (
             {"allotments": [{"audience": "school", "seats": 5, "release_hours": 72}]},
             "allotments[0].audience",
@@ -562,3 +563,23 @@ async def test_only_owners_and_schedulers_of_the_venue_see_and_change_schedules(
             ]
 
     assert answers == [403, 403, 403, 404, 404, 404]
+
+
+async def test_volunteers_sign_up_for_shifts_beside_the_slots(app, staff, room, publisher):
+    volunteers = [{"role": "引导", "needed": 2}]
+    await stated(staff, room, ends_on="2026-03-07", volunteers=volunteers)
+    await worked(publisher)
+    rows = await engine.fetch(
+        """SELECT s.id, s.kind, s.title, s.capacity FROM slot s JOIN space sp ON sp.id = s.space_id
+           WHERE sp.key = $1 ORDER BY s.starts_at, s.kind""",
+        room,
+    )
+    assert [(row["kind"], row["title"], row["capacity"]) for row in rows[:2]] == [
+        ("access", "周末开放", 20),
+        ("shift", "周末开放 · 引导", 2),
+    ]
+    assert [row["kind"] for row in rows] == ["access", "shift"] * (len(rows) // 2)
+    volunteer = await people.person(Role.VOLUNTEER)
+    async with volunteer.client(app) as client:
+        found = await client.get("/api/v1/slots", params={"from": "2026-03-01", "kind": "shift"})
+        assert str(rows[1]["id"]) in {one["id"] for one in found.json()["items"]}

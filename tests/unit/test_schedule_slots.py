@@ -6,7 +6,7 @@ import pytest
 
 from openyard_calendars import opening
 from openyard_calendars.day_kinds import DayKinds
-from openyard_events.contracts import Allotment
+from openyard_events.contracts import Allotment, SlotOffered
 from openyard_platform.domain import merging, schedule_slots, schedules
 from openyard_platform.domain.errors import Invalid
 from openyard_platform.domain.schedule_slots import REASON, Around, Changes, LiveSlot, Window
@@ -259,3 +259,101 @@ def test_a_merge_patch_takes_away_replaces_and_goes_into_objects():
     patch = {"a": None, "b": {"c": None, "x": {"y": 1}}, "e": [3]}
 
     assert merging.merge(document, patch) == {"b": {"d": 2, "x": {"y": 1}}, "e": [3]}
+
+
+# Shifts ---------------------------------------------------------------------------------------
+
+GUIDES = {"volunteers": [{"role": "引导", "needed": 2}]}
+
+
+def shift(number: int, hour: float, **changes) -> LiveSlot:
+    main = live(number, hour)
+    fields = {
+        "external_id": f"{main.external_id}:引导",
+        "title": "周末开放 · 引导",
+        "capacity": 2,
+        "audiences": ["volunteer"],
+        "leaves": (),
+    }
+    return live(number, hour, **(fields | changes))
+
+
+def a_day(**changes) -> list[LiveSlot]:
+    return [
+        live(1, 9, **changes),
+        live(2, 10),
+        live(3, 11),
+        shift(1, 9),
+        shift(2, 10),
+        shift(3, 11),
+    ]
+
+
+def names(slots) -> list[str]:
+    return [slot.external_id.removeprefix(f"schedule:{ID}:{SATURDAY}:yard:") for slot in slots]
+
+
+def test_beside_each_slot_stands_a_shift_for_each_role():
+    roles = [{"role": "引导", "needed": 2}, {"role": "讲解", "needed": 1}]
+    changes = reconciled(schedule(volunteers=roles), [])
+    assert sorted(names(changes.added)) == sorted(
+        f"{number}{role}" for number in (1, 2, 3) for role in ("", ":引导", ":讲解")
+    )
+    made = next(one for one in changes.added if one.external_id.endswith("1:讲解"))
+    assert (made.kind, made.capacity, made.audiences) == ("shift", 1, ["volunteer"])
+    assert (made.title, made.starts_at) == ("周末开放 · 讲解", at(9))
+
+
+def test_shifts_as_planned_are_left_alone_and_meet_nobody_in_the_space():
+    assert reconciled(schedule(**GUIDES), a_day()) == Changes()
+
+
+def test_more_volunteers_change_only_shifts():
+    changes = reconciled(schedule(volunteers=[{"role": "引导", "needed": 3}]), a_day())
+    assert names(move.slot for move in changes.changed) == ["1:引导", "2:引导", "3:引导"]
+    assert changes.added == changes.moved == changes.closed == []
+
+
+def test_a_role_that_is_needed_no_more_is_closed_unless_somebody_has_signed_up():
+    day = a_day()
+    day[3] = shift(1, 9, taken=1)
+    kept = reconciled(schedule(), day)
+    assert (names(kept.closed), names(kept.kept)) == (["2:引导", "3:引导"], ["1:引导"])
+    changed = reconciled(schedule(touched="change"), day)
+    assert names(changed.closed) == ["1:引导", "2:引导", "3:引导"]
+
+
+def test_beside_what_people_have_closed_nobody_is_needed():
+    closed = reconciled(schedule(**GUIDES), a_day(is_open=False, reason="停电"))
+    assert names(closed.closed) == ["1:引导"]
+    assert closed.added == []
+    none = reconciled(schedule(**GUIDES), [live(1, 9, is_open=False, reason="停电")])
+    assert "1:引导" not in names(none.added)
+
+
+def test_a_shift_stays_beside_a_slot_that_stays_where_it_is():
+    later = {"from": "10:00", "to": "13:00", **GUIDES}
+    changes = reconciled(schedule(**later), a_day(taken=2))
+    assert names(changes.kept) == ["1"]
+    # The second would be where the first still is.
+    assert names(move.slot for move in changes.moved) == ["3", "3:引导", "2", "2:引导"]
+
+
+def test_beside_a_slot_that_another_takes_the_space_of_there_is_no_shift():
+    other = live(9, 10, external_id="other")
+    changes = reconciled(schedule(**GUIDES), [], [other])
+    assert names(changes.added) == ["1", "3", "1:引导", "3:引导"]
+
+
+def test_a_role_stands_once_in_a_plan():
+    twice = [{"role": "引导", "needed": 1}, {"role": "引导", "needed": 2}]
+    with pytest.raises(Invalid) as refused:
+        schedules.opening_of(schedule(volunteers=twice).plan)
+    (error,) = refused.value.parameters["errors"]
+    assert (error.path, error.code) == ("volunteers[1].role", "twice")
+
+
+def test_the_longest_titles_make_a_title():
+    plan = {"title": "开" * 200, "volunteers": [{"role": "引" * 40, "needed": 1}]}
+    made = reconciled(schedule(**plan), []).added
+    msgspec.convert(msgspec.to_builtins(made), list[SlotOffered])

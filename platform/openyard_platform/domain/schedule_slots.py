@@ -8,18 +8,23 @@ from typing import NamedTuple
 from msgspec import Struct, field
 
 from openyard_calendars.opening import PlannedSlot
-from openyard_events.contracts import Allotment, Audience, SlotOffered
-from openyard_platform.domain.schedules import Schedule
+from openyard_events.contracts import Allotment, Audience, SlotKind, SlotOffered
+from openyard_platform.domain.schedules import Schedule, Volunteers
 
 # Only slots withdrawn for this reason are offered again: what people closed stays closed.
 REASON = "开放计划有变。"
 PROVISIONAL = "放假安排尚未公布，这一天可能调整。"
 
+_TITLE = 150  # characters of a title that a role follows; it has forty at most
+
 _EPOCH = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 
 
 class LiveSlot(Struct, frozen=True, kw_only=True):
-    """A slot that stands in the database. ``leaves``: numbers of the leaf spaces it takes."""
+    """A slot that stands in the database. ``leaves``: numbers of the leaf spaces it takes.
+
+    A shift takes none.
+    """
 
     external_id: str
     version: int
@@ -49,6 +54,13 @@ class Statement(NamedTuple):
     capacity: int
     audiences: list[Audience]
     allotments: list[Allotment]
+
+
+class _Wanted(NamedTuple):
+    """A planned slot, or the shift of ``volunteers`` beside it."""
+
+    slot: PlannedSlot
+    volunteers: Volunteers | None = None
 
 
 _said = attrgetter(*Statement._fields)
@@ -133,47 +145,65 @@ def foreseen(
         taken=0,
         waiting=0,
         leaves=leaves[slot.space],
-        **_statement(schedule, slot, None)._asdict(),
+        **_statement(schedule, _Wanted(slot), None)._asdict(),
     )
 
 
 def reconcile(
     schedule: Schedule, planned: Iterable[PlannedSlot], around: Around, window: Window
 ) -> Changes:
-    """What to publish so that the schedule's own slots are as planned."""
+    """What to publish so that the schedule's slots, and the shifts beside them, are as planned."""
     prefix = external_id(schedule.id, "")
-    wanted = {
+    mains = {
         prefix + slot.key: slot
         for slot in planned
         if slot.starts_at > window.now and not schedule.ended
     }
     known = {one.external_id: one for one in around.own}
-    settled = {name: known[name] for name, slot in wanted.items() if _stands(slot, known.get(name))}
+    wanted = {name: _Wanted(slot) for name, slot in mains.items()}
+    for name, slot in mains.items():
+        # Beside what people have closed nobody is needed.
+        if name not in known or known[name].is_open or known[name].reason == REASON:
+            wanted |= _shifts(schedule, name, slot)
+    settled = {name: known[name] for name, one in wanted.items() if _stands(one, known.get(name))}
     changes = Changes()
     unsettled_own = [one for name, one in known.items() if one.is_open and name not in settled]
     staying = _drop(schedule, unsettled_own, wanted, changes, window)
     # What already stands where it should cannot meet anything: nearly all of it, nearly always.
-    unsettled = [slot for name, slot in wanted.items() if name not in settled]
+    unsettled = [slot for name, slot in mains.items() if name in wanted and name not in settled]
     met = conflicts(unsettled, around.leaves, [*around.others, *staying, *settled.values()])
     for conflict in met:
-        del wanted[prefix + conflict.slot.key]
-    for name, slot in wanted.items():
+        _leave_out(schedule, wanted, prefix + conflict.slot.key)
+    for name, one in wanted.items():
         live = known.get(name)
         if live is None or not live.is_open:
-            if slot.starts_at < window.until and (live is None or live.reason == REASON):
-                changes.added.append(_offer(schedule, name, slot, live))
+            if one.slot.starts_at < window.until and (live is None or live.reason == REASON):
+                changes.added.append(_offer(schedule, name, one, live))
         elif name not in settled:
-            changes.moved.append(Move(_offer(schedule, name, slot, live), live))
-        elif not _says(schedule, slot, live):
-            changes.changed.append(Move(_offer(schedule, name, slot, live), live))
+            changes.moved.append(Move(_offer(schedule, name, one, live), live))
+        elif not _says(schedule, one, live):
+            changes.changed.append(Move(_offer(schedule, name, one, live), live))
     changes.moved.sort(key=_turn)
     return changes
+
+
+def _shifts(schedule: Schedule, name: str, slot: PlannedSlot) -> dict[str, _Wanted]:
+    """The shifts beside a slot, by their external ids."""
+    return {f"{name}:{one.role}": _Wanted(slot, one) for one in schedule.plan.volunteers}
+
+
+def _leave_out(schedule: Schedule, wanted: dict[str, _Wanted], name: str) -> None:
+    """Want a slot no more as it is planned, nor the shifts beside it."""
+    one = wanted.pop(name, None)
+    if one is not None and one.volunteers is None:
+        for shift in _shifts(schedule, name, one.slot):
+            wanted.pop(shift, None)
 
 
 def _drop(
     schedule: Schedule,
     own: Iterable[LiveSlot],
-    wanted: dict[str, PlannedSlot],
+    wanted: dict[str, _Wanted],
     changes: Changes,
     window: Window,
 ) -> list[LiveSlot]:
@@ -191,50 +221,52 @@ def _drop(
             changes.closed.append(one)
     staying += changes.kept
     for one in staying:
-        wanted.pop(one.external_id, None)
+        _leave_out(schedule, wanted, one.external_id)
     return staying
 
 
-def _offer(schedule: Schedule, name: str, slot: PlannedSlot, live: LiveSlot | None) -> SlotOffered:
-    stated = _statement(schedule, slot, live)
+def _offer(schedule: Schedule, name: str, one: _Wanted, live: LiveSlot | None) -> SlotOffered:
+    stated = _statement(schedule, one, live)
     return SlotOffered(
         external_id=name,
         version=schedule.revision if live is None else max(schedule.revision, live.version + 1),
-        space=slot.space,
-        starts_at=slot.starts_at,
-        ends_at=slot.ends_at,
+        space=one.slot.space,
+        starts_at=one.slot.starts_at,
+        ends_at=one.slot.ends_at,
         title=stated.title,
         description=stated.description,
         capacity=stated.capacity,
         audiences=stated.audiences,
         allotments=stated.allotments or None,
+        kind=SlotKind.ACCESS if one.volunteers is None else SlotKind.SHIFT,
     )
 
 
-def _statement(schedule: Schedule, slot: PlannedSlot, live: LiveSlot | None) -> Statement:
-    plan = schedule.plan
+def _statement(schedule: Schedule, one: _Wanted, live: LiveSlot | None) -> Statement:
+    plan, shift = schedule.plan, one.volunteers
+    capacity = plan.capacity if shift is None else shift.needed
     return Statement(
-        title=plan.title,
-        description=PROVISIONAL if slot.provisional else None,
+        title=plan.title if shift is None else f"{plan.title[:_TITLE]} · {shift.role}",
+        description=PROVISIONAL if one.slot.provisional else None,
         # Fewer seats than are taken would be refused.
-        capacity=plan.capacity if live is None else max(plan.capacity, live.taken),
-        audiences=plan.audiences,
-        allotments=plan.allotments,
+        capacity=capacity if live is None else max(capacity, live.taken),
+        audiences=plan.audiences if shift is None else [Audience.VOLUNTEER],
+        allotments=plan.allotments if shift is None else [],
     )
 
 
-def _says(schedule: Schedule, slot: PlannedSlot, live: LiveSlot) -> bool:
+def _says(schedule: Schedule, one: _Wanted, live: LiveSlot) -> bool:
     """Whether the slot says what it should."""
-    return bool(_said(live) == _statement(schedule, slot, live))
+    return bool(_said(live) == _statement(schedule, one, live))
 
 
-def _stands(slot: PlannedSlot, live: LiveSlot | None) -> bool:
+def _stands(one: _Wanted, live: LiveSlot | None) -> bool:
     """Whether the slot is open at its time."""
     return (
         live is not None
         and live.is_open
-        and slot.starts_at == live.starts_at
-        and slot.ends_at == live.ends_at
+        and one.slot.starts_at == live.starts_at
+        and one.slot.ends_at == live.ends_at
     )
 
 

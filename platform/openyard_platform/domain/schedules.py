@@ -33,6 +33,13 @@ class PlanException(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     to: To | None = None
 
 
+class Volunteers(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """So many volunteers are ``needed`` in a ``role`` at each slot: a shift they sign up for."""
+
+    role: Annotated[str, Meta(min_length=1, max_length=40, pattern=r"\A\S([^\x00-\x1f\x7f]*\S)?\Z")]
+    needed: Annotated[int, Meta(ge=1, le=500)]
+
+
 class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """``from``, ``to``: the hours of a day. ``starts_on``, ``ends_on``: inclusive.
 
@@ -41,6 +48,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     at another time: ``keep`` leaves it as it is, ``change`` closes or moves it and tells everyone.
     ``horizon_weeks``: how far ahead its slots are published. ``allotments``: of each slot.
     ``key``: the venue's own name for it, by which a file finds it again.
+    ``volunteers``: at each slot, each role as a shift of its own beside it.
     """
 
     key: Token | None = None
@@ -61,6 +69,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     touched: Literal["keep", "change"] = "keep"
     horizon_weeks: Annotated[int, Meta(ge=1, le=52)] = 8
     allotments: Annotated[list[Allotment], Meta(max_length=5)] = []
+    volunteers: Annotated[list[Volunteers], Meta(max_length=5)] = []
 
 
 class Schedule(Struct, frozen=True, kw_only=True):
@@ -109,6 +118,10 @@ def opening_of(plan: Plan) -> OpeningSchedule:
     faults = list(venue_messages.allotment_faults(plan.allotments, plan.audiences, plan.capacity))
     if faults:
         raise Invalid(_REFUSED, errors=faults)
+    roles = [one.role for one in plan.volunteers]
+    for number, role in enumerate(roles):
+        if role in roles[:number]:
+            raise refused(f"volunteers[{number}].role", "twice", f"{role!r} stands twice.")
     return schedule
 
 

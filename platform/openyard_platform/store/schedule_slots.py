@@ -6,7 +6,7 @@ from uuid import UUID
 
 import msgspec
 
-from openyard_events.contracts import Allotment
+from openyard_events.contracts import Allotment, SlotKind
 from openyard_platform.domain import schedule_slots as domain
 from openyard_platform.domain.schedule_slots import Around, LiveSlot
 from openyard_platform.domain.schedules import Schedule
@@ -17,7 +17,7 @@ _LONGEST = dt.timedelta(days=31)  # a slot lasts
 _SELECT = """
     SELECT s.external_id, s.version, s.status = 'open' AS is_open, s.reason, s.title,
            s.description, s.starts_at, s.ends_at, s.capacity, s.audiences, s.taken, s.waiting,
-           s.space_id,
+           s.space_id, s.kind,
            CASE WHEN s.allotment_count > 0 THEN (
                SELECT jsonb_agg(jsonb_build_object('audience', a.audience, 'seats', a.seats,
                    'release_hours', a.release_hours, 'per_school', a.per_school) ORDER BY ordinal)
@@ -63,8 +63,9 @@ async def around(
 def _live(row: Any, leaves: dict[UUID, tuple[int, ...]]) -> LiveSlot:
     values = dict(row)
     allotments = values.pop("allotments")
+    below = leaves[values.pop("space_id")]
     return LiveSlot(
-        leaves=leaves[values.pop("space_id")],
+        leaves=() if values.pop("kind") == SlotKind.SHIFT else below,
         allotments=msgspec.convert(allotments, list[Allotment]) if allotments else [],
         **values,
     )

@@ -67,6 +67,7 @@ def blank(today: dt.date) -> dict[str, Any]:
         "exam_day": "closed",
         "closed": "",
         "extra": "",
+        "volunteers": "",
         "touched": "keep",
         "in_term_only": False,
     }
@@ -80,6 +81,7 @@ def values_of(plan: Plan) -> dict[str, Any]:
     for kind in _DAYS:
         days = sorted(f"{one.date}" for one in plan.exceptions if one.kind == kind)
         values[kind] = "\n".join(days)
+    values["volunteers"] = "\n".join(f"{one.role} {one.needed}" for one in plan.volunteers)
     return values | {
         "in_term_only": plan.in_term_only,
         "spaces": document["spaces"],
@@ -91,7 +93,7 @@ def values_of(plan: Plan) -> dict[str, Any]:
 def sent(form: Form) -> dict[str, Any]:
     """The fields as they were sent, right or wrong."""
     values: dict[str, Any] = {
-        name: form.text(name) for name in (*_TEXTS, *_NUMBERS, *_POLICIES, *_DAYS)
+        name: form.text(name) for name in (*_TEXTS, *_NUMBERS, *_POLICIES, *_DAYS, "volunteers")
     }
     values["in_term_only"] = form.ticked("in_term_only")
     return values | {name: list(form.values.get(name, [])) for name in _LISTS}
@@ -107,8 +109,19 @@ def document(values: dict[str, Any], before: Plan | None) -> dict[str, Any]:
     found["in_term_only"] = values["in_term_only"]
     found["rrule"] = _rule(values["weekdays"], before)
     found["exceptions"] = _exceptions(values, before)
+    found["volunteers"] = [
+        _volunteers(line) for line in values["volunteers"].split("\n") if line.strip()
+    ]
     found["allotments"] = [] if before is None else msgspec.to_builtins(before.allotments)
     return found
+
+
+def _volunteers(line: str) -> dict[str, Any]:
+    """``引导 2``; one of them is enough where no number stands."""
+    *role, last = line.split()
+    if role and last.isdecimal():
+        return {"role": " ".join(role), "needed": int(last[:6])}
+    return {"role": " ".join((*role, last)), "needed": 1}
 
 
 def plan_of(found: dict[str, Any]) -> Plan:
