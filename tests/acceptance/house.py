@@ -16,6 +16,7 @@ from openyard_events import bus
 from openyard_events.contracts import SlotOffered, SlotWithdrawn
 from openyard_events.publisher import VenuePublisher
 from openyard_platform.clock import SHANGHAI
+from openyard_platform.domain.feeds import SLOT_UID
 from tests.races.rush import request
 from tests.stack import Stack, wait_until
 
@@ -157,8 +158,19 @@ async def last_of_venue(stack: Stack) -> int:
         await nc.close()
 
 
+_BEHIND = """
+    SELECT count(*) AS slots FROM slot s
+    LEFT JOIN feed_fragment f ON f.owner_id = s.venue_id AND f.uid = $1 || s.id || $2
+    WHERE s.ends_at >= now() AND s.kind <> 'busy' AND s.revision > coalesce(f.slot_revision, 0)
+        AND NOT (s.status = 'withdrawn' AND (f.uid IS NULL OR f.cancelled_at IS NOT NULL))
+"""
+
+
 async def settled(stack: Stack) -> None:
-    """Every fact has been relayed, read by both readers, and every mail is sent."""
+    """Every fact has been relayed and read by both readers, every mail is sent.
+
+    And seats, which calendars learn of now and then only, are in all of them.
+    """
     nc = await bus.connect(stack.nats_url, name="test")
     js = nc.jetstream()
     try:
@@ -177,7 +189,8 @@ async def settled(stack: Stack) -> None:
                 (due,) = await rows(
                     stack, "SELECT count(*) AS due FROM notification WHERE state = 'pending'"
                 )
-                if (row["waiting"], seen["there"], due["due"]) == (0, 2, 0):
+                (behind,) = await rows(stack, _BEHIND, *SLOT_UID)
+                if (row["waiting"], seen["there"], due["due"], behind["slots"]) == (0, 2, 0, 0):
                     return
                 await asyncio.sleep(0.1)
     finally:
