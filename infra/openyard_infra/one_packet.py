@@ -13,6 +13,7 @@ class OnePacket(HttpToolsProtocol):
     two system calls, two packets, and a client that is woken twice.
     """
 
+    # uvicorn asks for a Transport where asyncio has its base; ours is one in all that it uses.
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(_Gathering(transport, self.loop))  # type: ignore[arg-type]
 
