@@ -18,19 +18,22 @@ from openyard_platform.domain.deciding import decide
 from openyard_platform.domain.state import Asked, Decisions, State
 from openyard_platform.store import engine, working_copies
 from openyard_platform.web import auth
+from openyard_platform.web.answers import SHORT_WAY, Json
 from openyard_platform.web.reservation_bodies import Decided
 
 _to_json = msgspec.json.Encoder().encode
 
 
-@post("/bench/bare", opt=auth.LOGGED_IN, status_code=201, include_in_schema=False)
+@post("/bench/bare", opt={**auth.LOGGED_IN, **SHORT_WAY}, status_code=201, include_in_schema=False)
 async def bare(request: Request[Any, Any, Any], data: Wish) -> Response[Decided]:
     """The limit of the web layer: nothing is decided."""
     actor = auth.current(request)
     return _told(Outcome(id=actor.account_id, status="confirmed", slot_id=data.slot_id), data)
 
 
-@post("/bench/row-lock", opt=auth.LOGGED_IN, status_code=201, include_in_schema=False)
+@post(
+    "/bench/row-lock", opt={**auth.LOGGED_IN, **SHORT_WAY}, status_code=201, include_in_schema=False
+)
 async def row_lock(request: Request[Any, Any, Any], data: Wish) -> Response[Decided]:
     """``SELECT … FOR UPDATE``, the same rules, one writing statement, COMMIT: six round trips."""
     actor = auth.current(request)
@@ -117,7 +120,7 @@ async def _write(connection: Any, decided: Decisions, command: Reserve, now: dt.
 
 
 def _told(outcome: Outcome, data: Wish) -> Response[Decided]:
-    return Response(
+    return Json(
         Decided(
             id=outcome.id,
             status=outcome.status,

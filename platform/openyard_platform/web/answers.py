@@ -9,6 +9,9 @@ from litestar.types import Receive, Scope, Send
 
 T = TypeVar("T")
 
+# For the ``opt`` of a handler, beside its policy; see ``short_way``.
+SHORT_WAY = {"short_way": True}
+
 _to_json = msgspec.json.Encoder().encode
 
 

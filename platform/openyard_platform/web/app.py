@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from litestar import Litestar, Router
+from litestar import Router
 from litestar.datastructures import State
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
@@ -42,6 +42,7 @@ from openyard_platform.web import (
 from openyard_platform.web.bodies import StrictRequest
 from openyard_platform.web.metrics import Metrics
 from openyard_platform.web.pages import errors, site
+from openyard_platform.web.short_way import Platform
 
 # What a form or a JSON document of ours ever needs; a route that takes more says so itself.
 MAX_BODY = 256 * 1024
@@ -75,9 +76,9 @@ ROUTES: list[ControllerRouterHandler] = [
 ]
 
 
-def create_app(settings: Settings, *, handlers: Sequence[ControllerRouterHandler] = ()) -> Litestar:
+def create_app(settings: Settings, *, handlers: Sequence[ControllerRouterHandler] = ()) -> Platform:
     """The web of the platform. ``handlers``: routes besides our own, e.g. a benchmark's."""
-    return Litestar(
+    return Platform(
         route_handlers=[*ROUTES, *handlers],
         state=State({"settings": settings, "metrics": Metrics()}),
         lifespan=[

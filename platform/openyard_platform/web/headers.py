@@ -17,6 +17,7 @@ _ALWAYS = [
     (b"cross-origin-opener-policy", b"same-origin"),
 ]
 _SECURE = [*_ALWAYS, (b"strict-transport-security", b"max-age=31536000")]
+_NAMES = {name for name, _ in _SECURE}
 _PRIVATE = (b"cache-control", b"no-store")
 
 
@@ -24,14 +25,14 @@ async def add(message: Message, scope: Scope) -> None:
     """Litestar's ``before_send``: runs for errors and unknown routes too."""
     if message["type"] != "http.response.start":
         return
-    own = list(message["headers"])
+    own = message["headers"]
     state = scope["litestar_app"].state
     extra = _SECURE if state.settings.base_url.startswith("https:") else _ALWAYS
-    # A route that is stricter about one of them has said so itself.
     named = {name for name, _ in own}
-    own.extend(pair for pair in extra if pair[0] not in named)
+    if not named.isdisjoint(_NAMES):
+        # A route that is stricter about one of them has said so itself.
+        extra = [pair for pair in extra if pair[0] not in named]
     # What one person sees belongs into no shared cache (ASVS 14.3.2).
-    if scope.get("actor") is not None and all(name != b"cache-control" for name, _ in own):
-        own.append(_PRIVATE)
-    message["headers"] = own
+    private = scope.get("actor") is not None and b"cache-control" not in named
+    message["headers"] = [*own, *extra, _PRIVATE] if private else [*own, *extra]
     metrics.count(state, scope, message["status"])

@@ -25,7 +25,7 @@ from openyard_platform.store import reservations as records
 from openyard_platform.store import waiting
 from openyard_platform.store.waiting import Estimate
 from openyard_platform.web import auth
-from openyard_platform.web.answers import Json
+from openyard_platform.web.answers import SHORT_WAY, Json
 from openyard_platform.web.reservation_bodies import (
     Alternative,
     Decided,
@@ -61,7 +61,7 @@ _IN_LINE = ResponseSpec(Requested, description="Accepted, not yet decided", gene
 @post(
     PATH,
     operation_id="reserve",
-    opt=auth.LOGGED_IN,
+    opt={**auth.LOGGED_IN, **SHORT_WAY},
     status_code=201,
     responses={202: _IN_LINE},
 )
