@@ -85,12 +85,15 @@ class Stage:
             )
         )
 
-    async def family(self) -> "Family":
-        (family,) = await self.families(1)
+    async def family(self, *, subscribed: bool = True) -> "Family":
+        (family,) = await self.families(1, subscribed=subscribed)
         return family
 
-    async def families(self, count: int) -> list["Family"]:
-        """Families with one account each; mail goes to ``<account>@example.org``."""
+    async def families(self, count: int, *, subscribed: bool = True) -> list["Family"]:
+        """Families with one account each; mail goes to ``<account>@example.org``.
+
+        ``subscribed``: their calendars have been fetched once.
+        """
         made = [Family(ids.new(), ids.new()) for _ in range(count)]
         async with engine.transaction():
             await engine.execute_many(
@@ -102,6 +105,11 @@ class Stage:
                 " VALUES ($1, $2, '家长', 'family', $3, now())",
                 [(one.account_id, one.email, one.family_id) for one in made],
             )
+            if subscribed:
+                await engine.execute_many(
+                    "INSERT INTO subscribed_feed (feed_id, caught_up_at) VALUES ($1, now())",
+                    [(one.family_id,) for one in made],
+                )
         return made
 
     async def relay(self) -> readers.Position:

@@ -6,6 +6,7 @@ import random
 import uuid
 from typing import Any
 
+import httpx
 from msgspec import Struct, field
 
 from tests.races.rush import request
@@ -58,6 +59,12 @@ class Phones:
         self._mix = mix
         self._random = random.Random(1)  # noqa: S311 - nothing secret
         self._under_way: set[asyncio.Task[None]] = set()
+
+    async def subscribe(self) -> None:
+        """Fetch each family's calendar once: what is in it is rendered from then on."""
+        async with httpx.AsyncClient() as client:
+            for family in self.families:
+                (await client.get(family.feed_url)).raise_for_status()
 
     async def ring(self, yard: Yard, stop: asyncio.Event) -> None:
         """Ask until ``stop``, then wait until everybody has been told."""

@@ -193,6 +193,7 @@ async def proving_ground(stack: Stack, phones: Phones) -> AsyncIterator[ProvingG
         Watches(stack.nats_url) as watches,
         Postbox(stack.directory / "mail") as postbox,
     ):
+        await phones.subscribe()
         yield ProvingGround(stack, phones, hosts, watches, postbox)
 
 

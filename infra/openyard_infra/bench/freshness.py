@@ -39,7 +39,7 @@ async def measure(
         BenchFailed: an answer was not 201.
     """
     parties = int(seconds * _MOST_A_SECOND)
-    await seed.people(connection, parties)
+    await seed.people(connection, parties, subscribed_every=1)
     places = await seed.venues(connection, _VENUES)
     await connection.execute("ANALYZE")
     slots = await seed.slots(

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +12,21 @@ from openyard_events import subjects
 from openyard_platform import ids
 
 UNLIMITED = 1_000_000
+_SUBSCRIBED = 4  # every so many-th family
 
 
 def token(number: int) -> str:
     return f"oy_bench{number:035d}"
 
 
-async def people(connection: asyncpg.Connection, count: int) -> None:
-    """``count`` family accounts, each with a party and a token."""
+async def people(
+    connection: asyncpg.Connection, count: int, *, subscribed_every: int = _SUBSCRIBED
+) -> None:
+    """``count`` family accounts, each with a party and a token.
+
+    Every ``subscribed_every``-th has its reservations in a calendar program, so that they are
+    rendered for it.
+    """
     now = dt.datetime.now(dt.UTC)  # noqa: TID251 - an edge
     families = [ids.new() for _ in range(count)]
     accounts = [ids.new() for _ in range(count)]
@@ -39,6 +47,7 @@ async def people(connection: asyncpg.Connection, count: int) -> None:
     await connection.execute(
         "INSERT INTO party (ref) SELECT ref FROM unnest($1::uuid[]) AS q (ref)", families
     )
+    await _subscribed(connection, families[::subscribed_every])
     await connection.execute(
         """INSERT INTO api_token (id, token_hash, account_id, name, created_at)
            SELECT id, hash, account, 'bench', $4
@@ -47,6 +56,15 @@ async def people(connection: asyncpg.Connection, count: int) -> None:
         [hashlib.sha256(token(number).encode()).digest() for number in range(count)],
         accounts,
         now,
+    )
+
+
+async def _subscribed(connection: asyncpg.Connection, families: Sequence[UUID]) -> None:
+    """Their private feeds have been fetched once."""
+    await connection.execute(
+        """INSERT INTO subscribed_feed (feed_id, caught_up_at)
+           SELECT id, now() FROM unnest($1::uuid[]) AS q (id) ON CONFLICT DO NOTHING""",
+        families,
     )
 
 

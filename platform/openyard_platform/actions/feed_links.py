@@ -10,7 +10,7 @@ from openyard_platform.domain import feeds as domain
 from openyard_platform.domain.errors import NotFound
 from openyard_platform.domain.feed_kinds import PrivateFeed
 from openyard_platform.domain.people import Actor, Role
-from openyard_platform.store import engine, feed_states, study_groups
+from openyard_platform.store import engine, feed_states, study_groups, subscribed_feeds
 from openyard_platform.store import feed_links as records
 from openyard_platform.store.feed_links import Link
 from openyard_platform.store.feed_states import PrivateState
@@ -121,7 +121,7 @@ async def rotate(
 
 
 async def revoke(account_id: UUID, owner_id: UUID, now: dt.datetime) -> None:
-    """Make the link useless, without a new one.
+    """Make the link useless, without a new one. A feed without any is rendered no longer.
 
     Raises:
         NotFound: there is no link to revoke.
@@ -130,6 +130,7 @@ async def revoke(account_id: UUID, owner_id: UUID, now: dt.datetime) -> None:
         await _lock(account_id)
         if not await records.revoke_links(account_id, owner_id, now):
             raise NotFound("还没有日历订阅地址。", code="feed_unknown")
+        await subscribed_feeds.end(owner_id)
 
 
 async def _lock(account_id: UUID) -> int:

@@ -26,7 +26,7 @@ from openyard_events.contracts import (
 from openyard_platform.domain import feed_kinds
 from openyard_platform.domain import feeds as domain
 from openyard_platform.domain.feeds import ReservationView, SlotView
-from openyard_platform.store import engine, special_days
+from openyard_platform.store import engine, special_days, subscribed_feeds
 from openyard_platform.store import feed_states as states
 from openyard_platform.store import feeds as records
 from openyard_platform.store.feed_states import PrivateState, PublicState
@@ -104,6 +104,22 @@ async def refresh(base_url: str, now: dt.datetime) -> int:
             found = await records.outdated_reservations(of_some, [], [])
             await records.put([_reservation_fragment(one, base_url) for one in found], now)
     return len(slots) + len(reservations)
+
+
+async def catch_up(feed_id: UUID, base_url: str, now: dt.datetime) -> None:
+    """Render what a private feed that nobody has fetched before holds so far.
+
+    In two steps: what was decided before the first is committed is found by the second, and what
+    is decided later is rendered by the projector. Whoever dies in between is followed by the next
+    who fetches it.
+    """
+    await subscribed_feeds.subscribe(feed_id)
+    found = await records.earlier_reservations(feed_id, domain.window(now).since)
+    for first in range(0, len(found), _AT_ONCE):
+        some = [_reservation_fragment(one, base_url) for one in found[first : first + _AT_ONCE]]
+        async with engine.transaction():
+            await records.put(some, now)
+    await subscribed_feeds.caught_up(feed_id, now)
 
 
 async def venue_edition(key: str, base_url: str, now: dt.datetime) -> Edition | None:

@@ -26,7 +26,10 @@ class PublicState(Struct, frozen=True, kw_only=True):
 
 
 class PrivateState(Struct, frozen=True, kw_only=True):
-    """A link and the state of the feed it leads to."""
+    """A link and the state of the feed it leads to.
+
+    ``caught_up``: everything in it is rendered; else it was never fetched so far.
+    """
 
     feed_id: UUID
     holder: LinkHolder
@@ -34,6 +37,7 @@ class PrivateState(Struct, frozen=True, kw_only=True):
     created_at: dt.datetime
     last_used_at: dt.datetime | None
     revoked_at: dt.datetime | None
+    caught_up: bool
     revision: int | None
     updated_at: dt.datetime | None
 
@@ -145,12 +149,13 @@ async def private(token_hash: bytes) -> PrivateState | None:
                g.name AS study_group, a.active, l.created_at, l.last_used_at, l.revoked_at,
                coalesce(a.family_id, CASE a.role WHEN 'school' THEN a.organisation_id END, a.id)
                    AS holder_id,
-               s.revision, s.updated_at
+               x.caught_up_at IS NOT NULL AS caught_up, s.revision, s.updated_at
         FROM feed_link l
         JOIN account a ON a.id = l.account_id
         LEFT JOIN organisation o ON o.id = a.organisation_id
         LEFT JOIN study_group g ON g.id = l.owner_id AND g.organisation_id = a.organisation_id
         LEFT JOIN feed_state s ON s.owner_id = l.owner_id
+        LEFT JOIN subscribed_feed x ON x.feed_id = l.owner_id
         WHERE l.token_hash = $1
         """,
         token_hash,

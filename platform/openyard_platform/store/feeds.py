@@ -15,7 +15,7 @@ from openyard_platform.domain.feeds import (
     SlotView,
     Window,
 )
-from openyard_platform.store import engine
+from openyard_platform.store import engine, subscribed_feeds
 
 
 class Fragment(Struct, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ JOIN space p ON p.id = s.space_id
 
 # A reservation that holds no seat any more is shown, as cancelled, only if it was ever confirmed:
 # it has a fragment, or a fact of this batch says so. One that only waited, or was offered seats and
-# did not take them, has never been in anybody's calendar.
+# did not take them, has never been in anybody's calendar. What is in no subscribed feed is left.
 _RESERVATIONS = f"""{_RESERVATION}
 LEFT JOIN feed_fragment f ON f.owner_id = r.holder_id AND f.uid = $4 || r.id || $5
 WHERE r.id IN (
@@ -89,6 +89,21 @@ WHERE r.id IN (
   AND s.revision > coalesce(f.slot_revision, 0)
   AND (r.status = 'confirmed' OR (f.uid IS NOT NULL AND f.cancelled_at IS NULL)
        OR (r.status = 'cancelled' AND f.uid IS NULL AND r.id = ANY ($3::uuid[])))
+  AND {subscribed_feeds.OF_RESERVATION}
+"""  # noqa: S608 - made of constants
+
+# The same for a feed that is fetched for the first time: the audit log knows what was confirmed.
+_EARLIER = f"""{_RESERVATION}
+LEFT JOIN feed_fragment f ON f.owner_id = r.holder_id AND f.uid = $3 || r.id || $4
+WHERE (r.holder_id = $1 OR (
+        r.holder_id = (SELECT organisation_id FROM study_group WHERE id = $1)
+        AND EXISTS (SELECT FROM party q WHERE q.ref = $1 AND q.no = ANY (r.party_nos))))
+  AND s.ends_at >= $2
+  AND s.revision > coalesce(f.slot_revision, 0)
+  AND (r.status = 'confirmed' OR (f.uid IS NOT NULL AND f.cancelled_at IS NULL)
+       OR (r.status = 'cancelled' AND f.uid IS NULL AND EXISTS (
+           SELECT FROM audit a WHERE a.subject_id = r.id
+           AND a.action IN ('reservation.confirmed', 'reservation.promoted'))))
 """  # noqa: S608 - made of constants
 
 # Lists do not lie in a list of lists, which PostgreSQL would take for a table: so they are text.
@@ -144,12 +159,13 @@ WHERE s.ends_at >= $1 AND s.kind <> 'busy' AND s.revision > coalesce(f.slot_revi
   AND NOT (s.status = 'withdrawn' AND (f.uid IS NULL OR f.cancelled_at IS NOT NULL))
 """
 
-_MISSING = """
+_MISSING = f"""
 SELECT r.id FROM slot s
 JOIN reservation r ON r.slot_id = s.id AND r.status = 'confirmed'
 LEFT JOIN feed_fragment f ON f.owner_id = r.holder_id AND f.uid = $2 || r.id || $3
 WHERE s.ends_at >= $1 AND coalesce(f.slot_revision, 0) = 0
-"""
+  AND {subscribed_feeds.OF_RESERVATION}
+"""  # noqa: S608 - made of constants
 
 
 async def outdated_slots(slot_ids: Collection[UUID]) -> list[SlotView]:
@@ -165,7 +181,10 @@ async def outdated_reservations(
     changed_slot_ids: Collection[UUID],
     once_confirmed: Collection[UUID],
 ) -> list[ReservationView]:
-    """Of these, and of the confirmed ones on the changed slots, those ahead of their fragment."""
+    """Of these, and of the confirmed ones on the changed slots, those ahead of their fragment.
+
+    As far as they are in a feed that is subscribed.
+    """
     rows = await engine.fetch(
         _RESERVATIONS,
         list(reservation_ids),
@@ -173,6 +192,12 @@ async def outdated_reservations(
         list(once_confirmed),
         *RESERVATION_UID,
     )
+    return [ReservationView(**_placed(row)) for row in rows]
+
+
+async def earlier_reservations(feed_id: UUID, since: dt.datetime) -> list[ReservationView]:
+    """Of a private feed, those on slots that ended no earlier and are ahead of their fragment."""
+    rows = await engine.fetch(_EARLIER, feed_id, since, *RESERVATION_UID)
     return [ReservationView(**_placed(row)) for row in rows]
 
 
@@ -213,7 +238,7 @@ async def behind(since: dt.datetime) -> list[UUID]:
 
 
 async def missing_reservations(since: dt.datetime) -> list[UUID]:
-    """Confirmed ones on such slots that no feed has, or only as an older version rendered them."""
+    """Confirmed ones on such slots that a subscribed feed lacks, or has as an older version did."""
     rows = await engine.fetch(_MISSING, since, *RESERVATION_UID)
     return [row["id"] for row in rows]
 

@@ -179,6 +179,9 @@ async def _private(request: Call, name: str) -> Answer:
         found = None if link.revoked_at is not None else feeds.private_edition(link, now)
         if found is None:
             return _refuse(410, "这个日历地址已停用。请登录后获取新的地址。")
+        if not link.caught_up:
+            await feeds.catch_up(link.feed_id, _settings(request).base_url, now)
+            return await edition()
         if link.last_used_at is None or now - link.last_used_at > _USE_EVERY:
             with contextlib.suppress(*_DATABASE_AWAY):
                 await feed_links.note_use(token, now)
