@@ -15,6 +15,7 @@ from nats.js.api import DiscardPolicy, RetentionPolicy, StorageType, StreamConfi
 from nats.js.errors import NotFoundError
 
 from openyard_events import subjects
+from openyard_events.quick_client import QuickClient
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ async def connect(
         if error_cb is not None:
             await error_cb(error)
 
-    client = Client()
+    client = QuickClient()
     credentials = {} if login is None else {"user": login[0], "password": login[1]}
     try:
         await client.connect(

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator
 
 import asyncpg
+import msgspec
 import pytest
 from nats.aio.client import Client
 
@@ -152,6 +153,39 @@ async def test_a_row_that_commits_late_is_not_passed_over(settings, nc):
 
     assert await facts(nc) == [1, 2]
     await slow.close()
+
+
+@pytest.mark.usefixtures("settings")
+async def test_what_was_sent_before_costs_the_next_look_nothing(monkeypatch):
+    """Until the table is swept, the index still has all that was deleted."""
+    await engine.fetch("ALTER TABLE outbox SET (autovacuum_enabled = off)")
+    looks = []
+    fetch = engine.fetch
+
+    async def noted(sql, *arguments):
+        looks.append((sql, arguments))
+        return await fetch(sql, *arguments)
+
+    for numbers in (range(3000), range(3000, 3010)):
+        await write(*numbers)
+        rows = await outbox.unsent(5000)
+        await outbox.forget([row.id for row in rows])
+    await write(1)
+    monkeypatch.setattr(engine, "fetch", noted)
+    assert len(await outbox.unsent(5000)) == len(await outbox.unsent(5000, rows[-1].xid)) == 1
+    monkeypatch.undo()
+    # In this order: whoever looks first marks in the index what is there no more.
+    since, whole = [await _buffers(sql, arguments) for sql, arguments in reversed(looks)]
+    assert since < 10 < whole
+
+
+async def _buffers(sql: str, arguments: tuple[int, ...]) -> int:
+    """How many pages a look reads, going by its index."""
+    async with engine.transaction() as connection:
+        await connection.execute("SET LOCAL enable_seqscan = off")
+        await connection.execute("SET LOCAL enable_bitmapscan = off")
+        plan = await connection.fetchval(f"EXPLAIN (ANALYZE, FORMAT JSON) {sql}", *arguments)
+    return int(msgspec.json.decode(plan)[0]["Plan"]["Shared Hit Blocks"])
 
 
 async def test_nothing_of_a_transaction_rolled_back_is_told(settings, nc):

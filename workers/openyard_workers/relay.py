@@ -51,6 +51,7 @@ class Relay:
         self._nc = nc
         self._source = settings.base_url
         self._rung = asyncio.Event()
+        self._since = 0  # the transaction up to which all is sent and forgotten
 
     async def serve(self, stop: asyncio.Event) -> None:
         bell = await self._nc.subscribe(subjects.RELAY_BELL, cb=self._heard)
@@ -86,11 +87,15 @@ class Relay:
         No lock is held while publishing. Whoever dies in between has published some twice; the
         stream drops what comes again within its window, and after that consumers do.
         """
-        rows = await outbox.unsent(_BATCH)
+        since, self._since = self._since, 0
+        rows = await outbox.unsent(_BATCH, since)
         if rows:
             messages = [self._message(row) for row in rows]
             await atomic.publish_batch(self._nc, subjects.FACT_STREAM, messages, timeout=_PATIENCE)
             await outbox.forget([row.id for row in rows])
+            since = rows[-1].xid
+        # Only now: after a failure it looks at everything again.
+        self._since = since
         return len(rows)
 
     def _message(self, row: Row) -> Message:
