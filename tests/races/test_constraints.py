@@ -7,7 +7,7 @@ import pytest
 
 from openyard_platform import ids
 from openyard_platform.store import deciding, engine
-from openyard_platform.store.decisions import Collision
+from openyard_platform.store.usual_decisions import Collision
 from tests.integration.test_deciding import HOUR, SATURDAY, Desk, desk, opened, reserve
 
 __all__ = ["desk"]

@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 
 from openyard_platform.store import deciding, engine, partitions
-from openyard_platform.store.decisions import Collision
+from openyard_platform.store.usual_decisions import Collision
 from tests.integration.test_deciding import Desk, desk, opened, reserve
 
 __all__ = ["desk"]

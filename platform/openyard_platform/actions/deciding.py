@@ -10,6 +10,7 @@ from openyard_platform.domain.deciding import decide
 from openyard_platform.domain.state import Asked, Decisions
 from openyard_platform.store import chances, deciding, decisions, engine, partitions
 from openyard_platform.store.partitions import Lease, Position
+from openyard_platform.store.usual_decisions import Collision
 
 # A collision needs two partitions to meet on one party between our read and our write, while
 # the party is locked: once is rare, and the reload sees the other's effect.
@@ -44,7 +45,7 @@ async def _decide(
     for _ in range(_TRIES - 1):
         try:
             return await _decide_once(asked, lease, before, after)
-        except decisions.Collision:
+        except Collision:
             continue
     return await _decide_once(asked, lease, before, after)
 

@@ -53,13 +53,23 @@ _rare_of = operator.attrgetter(*_RARE)
 _DEFAULTS = tuple(default for _, default in _RARE.values())
 
 
+def is_usual(new: Reservation) -> bool:
+    """Whether ``INSERT_USUAL`` says all of it."""
+    return bool(_rare_of(new) == _DEFAULTS)
+
+
+def usual_columns(new: Collection[Reservation]) -> list[Sequence[Any]]:
+    """The arguments of ``INSERT_USUAL``."""
+    return _columns(new, _USUAL)
+
+
 async def insert(connection: Any, new: Collection[Reservation]) -> None:
     usual: list[Reservation] = []
     others: list[Reservation] = []
     for one in new:
-        (usual if _rare_of(one) == _DEFAULTS else others).append(one)
+        (usual if is_usual(one) else others).append(one)
     if usual:
-        await connection.execute(_INSERT_USUAL, *_columns(usual, _USUAL))
+        await connection.execute(INSERT_USUAL, *usual_columns(usual))
     if others:
         await connection.execute(_INSERT_ALL, *_columns(others, _ALL))
 
@@ -97,7 +107,7 @@ def _update(types: Mapping[str, str]) -> str:
     )
 
 
-_INSERT_USUAL = _insert(_USUAL)
+INSERT_USUAL = _insert(_USUAL)
 _INSERT_ALL = _insert(_ALL)
 _UPDATE = _update(_CHANGING)
 

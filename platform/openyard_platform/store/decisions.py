@@ -1,24 +1,16 @@
 """Decisions, written set-based: one statement a table, whatever the size of the batch."""
 
 import datetime as dt
-from collections.abc import Iterable
 from typing import Any
 
 import asyncpg
 import msgspec
 
 from openyard_calendars import intervals
-from openyard_platform import ids
 from openyard_platform.domain.slots import Slot
 from openyard_platform.domain.state import Decisions, Woken
-from openyard_platform.store import chances, decided_reservations
-
-
-class Collision(Exception):
-    """A constraint met what another transaction wrote first: reload and decide again."""
-
-
-_to_json = msgspec.json.Encoder(decimal_format="number").encode
+from openyard_platform.store import chances, decided_reservations, usual_decisions
+from openyard_platform.store.usual_decisions import Collision
 
 
 async def write(connection: Any, decisions: Decisions) -> None:
@@ -27,13 +19,16 @@ async def write(connection: Any, decisions: Decisions) -> None:
     Raises:
         Collision: a party or a space is taken after all; nothing may be kept.
     """
+    if usual_decisions.fits(decisions):
+        await usual_decisions.write(connection, decisions)
+        return
     await _slots(connection, decisions)
     await _spaces(connection, decisions)
     await _reservations(connection, decisions)
     await _parties(connection, decisions)
     await chances.give(connection, decisions)
     await _receipts(connection, decisions)
-    await _told(connection, decisions)
+    await usual_decisions.tell(connection, decisions)
 
 
 async def _slots(connection: Any, decisions: Decisions) -> None:
@@ -46,21 +41,7 @@ async def _slots(connection: Any, decisions: Decisions) -> None:
     if restated:
         await connection.executemany(_UPDATE_SLOT, [_slot_row(slot) for slot in restated])
     if counted:
-        await connection.execute(
-            """UPDATE slot s SET taken = q.taken, waiting = q.waiting, decided = q.decided,
-                   revision = q.revision, updated_at = q.updated_at, due_at = q.due_at
-               FROM unnest($1::uuid[], $2::int[], $3::int[], $4::int8[], $5::int8[],
-                           $6::timestamptz[], $7::timestamptz[])
-                   AS q (id, taken, waiting, decided, revision, updated_at, due_at)
-               WHERE s.id = q.id""",
-            [slot.id for slot in counted],
-            [slot.taken for slot in counted],
-            [slot.waiting for slot in counted],
-            [slot.decided for slot in counted],
-            [slot.revision for slot in counted],
-            [slot.updated_at for slot in counted],
-            [slot.due_at for slot in counted],
-        )
+        await connection.execute(usual_decisions.COUNT, *usual_decisions.counts(counted))
     await _allotments(connection, decisions)
 
 
@@ -198,26 +179,7 @@ async def _parties(connection: Any, decisions: Decisions) -> None:
             [no for _, no in decisions.freed_parties],
         )
     if decisions.party_occupancies:
-        taken = sorted(decisions.party_occupancies.items(), key=lambda item: item[0][1])
-        spans = [one.span or (None, None) for _, one in taken]
-        try:
-            rows = await connection.fetch(
-                """INSERT INTO party_occupancy (reservation_id, party_no, slot_id, during)
-                   SELECT reservation_id, no, slot_id,
-                       CASE WHEN lo IS NULL THEN 'empty' ELSE int4range(lo, hi) END
-                   FROM unnest($1::uuid[], $2::int[], $3::uuid[], $4::int[], $5::int[])
-                       AS q (reservation_id, no, slot_id, lo, hi)
-                   ON CONFLICT DO NOTHING RETURNING 1""",
-                [reservation_id for (reservation_id, _), _ in taken],
-                [no for (_, no), _ in taken],
-                [one.slot_id for _, one in taken],
-                [lo for lo, _ in spans],
-                [hi for _, hi in spans],
-            )
-        except asyncpg.ExclusionViolationError as error:
-            raise Collision("A party is somewhere else at that time.") from error
-        if len(rows) < len(taken):
-            raise Collision("A party has to do with the slot already.")
+        await usual_decisions.place(connection, decisions)
 
 
 async def _receipts(connection: Any, decisions: Decisions) -> None:
@@ -240,39 +202,6 @@ async def _receipts(connection: Any, decisions: Decisions) -> None:
         )
 
 
-async def _told(connection: Any, decisions: Decisions) -> None:
-    """The facts for the bus and the entries of the audit log; one round trip for both."""
-    if not decisions.facts and not decisions.audit:
-        return
-    tags = [str(fact.__struct_config__.tag) for _, _, fact in decisions.facts]
-    await connection.execute(
-        _TELL,
-        [ids.new() for _ in tags],
-        [
-            f"fact.{district}.{'.'.join(tag.split('.')[1:3])}"
-            for (district, _, _), tag in zip(decisions.facts, tags, strict=True)
-        ],
-        tags,
-        _texts(fact for _, _, fact in decisions.facts),
-        [at for _, at, _ in decisions.facts],
-        [entry.at for entry in decisions.audit],
-        [entry.actor_id for entry in decisions.audit],
-        [entry.action for entry in decisions.audit],
-        [entry.subject_id for entry in decisions.audit],
-        _texts(entry.detail for entry in decisions.audit),
-    )
-
-
-_TELL = """
-    WITH told AS (
-        INSERT INTO outbox (event_id, subject, type, body, at)
-        SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::timestamptz[]))
-    INSERT INTO audit (at, actor_id, action, subject_id, detail)
-    SELECT at, actor_id, action, subject_id, detail::jsonb
-    FROM unnest($6::timestamptz[], $7::uuid[], $8::text[], $9::uuid[], $10::text[])
-        AS q (at, actor_id, action, subject_id, detail)
-"""
-
 _SLOT_COLUMNS = (
     *("id", "venue_id", "external_id", "version", "status", "space_id", "kind", "title"),
     *("description", "programme", "series", "starts_at", "ends_at", "capacity", "exclusive"),
@@ -292,11 +221,6 @@ _UPDATE_SLOT = (
     + f", allotment_count = ${len(_SLOT_COLUMNS) + 1}"
     + " WHERE id = $1"
 )
-
-
-def _texts(values: Iterable[object]) -> list[str]:
-    """Lists as JSON text: in an array of jsonb, a list would be taken for a further dimension."""
-    return [_to_json(value).decode() for value in values]
 
 
 def _slot_row(slot: Slot) -> tuple[Any, ...]:
