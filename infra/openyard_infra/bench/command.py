@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import rich_click as click
-from rich.console import Console
+from rich.console import Console, Group
 from rich.table import Table
 
 _CHOICES = ["rush", "spread", "feed", "line"]
@@ -94,7 +94,7 @@ def _usual(bench: str, rate: float | None) -> tuple[int, ...]:
     return _OPEN if rate else _CONNECTIONS.get(bench, _MANY)
 
 
-def _table(result: dict[str, Any]) -> Table:
+def _table(result: dict[str, Any]) -> Group:
     title = (
         f"{result['bench']}{_load(result)}, {result['connections']} connections, "
         f"{result['slots']} slot(s) — "
@@ -102,10 +102,9 @@ def _table(result: dict[str, Any]) -> Table:
     )
     table = Table(title=title)
     columns = ("way", "rate /s", "p50 ms", "p99 ms", "max ms", "all after s", "drain s")
-    for column in (*columns, "CPU µs per decision"):
+    for column in columns:
         table.add_column(column, justify="left" if column == "way" else "right")
     for way, one in result["runs"].items():
-        cpu = ", ".join(f"{role} {us}" for role, us in one["cpu_us"].items() if us)
         table.add_row(
             way,
             f"{one['rate']:.0f}",
@@ -114,13 +113,18 @@ def _table(result: dict[str, Any]) -> Table:
             f"{one['max_ms']:.0f}",
             f"{one['seconds']:.1f}",
             f"{one['drain_s']:.1f}",
-            cpu,
         )
     ratios = result["ratios"]
     table.caption = (
         f"ours / row lock {ratios['ours_to_row_lock']}, ours / bare {ratios['ours_to_bare']}"
     )
-    return table
+    return Group(table, "Processor time per decision, µs:", *map(_cpu, result["runs"].items()))
+
+
+def _cpu(run: tuple[str, dict[str, Any]]) -> str:
+    way, one = run
+    roles = ", ".join(f"{role} {us}" for role, us in one["cpu_us"].items() if us)
+    return f"  {way}: {roles}; all {sum(one['cpu_us'].values())}"
 
 
 def _load(result: dict[str, Any]) -> str:
