@@ -15,8 +15,12 @@ def measured(*arguments: str) -> dict[str, Any]:
     run = bench(*arguments)
     assert run.returncode == 0, run.stderr.decode()
     result: dict[str, Any] = json.loads(run.stdout)
-    assert set(result["runs"]) == {"bare", "row_lock", "ours"}
-    assert set(result["ratios"]) == {"ours_to_row_lock", "ours_to_bare"}
+    assert set(result["runs"]) == {"bare", "row_lock", "row_lock_short", "ours"}
+    assert set(result["ratios"]) == {
+        "ours_to_bare",
+        "ours_to_row_lock",
+        "ours_to_row_lock_short",
+    }
     for one in result["runs"].values():
         assert one["rate"] > 0
         assert 0 < one["p50_ms"] <= one["p99_ms"] <= one["max_ms"]

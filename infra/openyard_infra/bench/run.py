@@ -15,7 +15,12 @@ from openyard_infra.bench import driving, seed, stack
 from openyard_infra.bench.client import Plan, Summary
 from openyard_infra.bench.stack import BenchFailed
 
-WAYS = {"bare": "/bench/bare", "row_lock": "/bench/row-lock", "ours": "/api/v1/reservations"}
+WAYS = {
+    "bare": "/bench/bare",
+    "row_lock": "/bench/row-lock",
+    "row_lock_short": "/bench/row-lock-short",
+    "ours": "/api/v1/reservations",
+}
 _SLOTS = {"rush": 1, "spread": 1000}
 _VENUES = 64
 
@@ -177,7 +182,8 @@ def _result(options: Options, connections: int, measured: dict[str, Measured]) -
         "burst": options.burst,
         "runs": runs,
         "ratios": {
-            "ours_to_row_lock": round(runs["ours"]["rate"] / runs["row_lock"]["rate"], 2),
-            "ours_to_bare": round(runs["ours"]["rate"] / runs["bare"]["rate"], 2),
+            f"ours_to_{way}": round(runs["ours"]["rate"] / runs[way]["rate"], 2)
+            for way in WAYS
+            if way != "ours"
         },
     }
