@@ -14,7 +14,8 @@ from openyard_platform import ids
 from openyard_platform.settings import BadSetting, Settings
 from openyard_platform.store import engine, partitions
 from openyard_workers import deciders
-from tests.integration.test_deciding import NOW, SATURDAY, reserve
+from tests.integration.slots_stage import at
+from tests.integration.test_deciding import NOW, reserve
 
 PARTITIONS = 1
 
@@ -45,6 +46,7 @@ class Place:
         raise AssertionError("No outcome within ten seconds.")
 
     async def slot(self, capacity: int = 10) -> uuid.UUID:
+        starts_at = at(3)
         offer = OfferSlot(
             id=ids.new(),
             venue_id=self.venue_id,
@@ -55,8 +57,8 @@ class Place:
                     "external_id": "s",
                     "version": 1,
                     "space": "hall",
-                    "starts_at": SATURDAY,
-                    "ends_at": SATURDAY.replace(hour=5),
+                    "starts_at": starts_at,
+                    "ends_at": starts_at.replace(hour=13),
                     "capacity": capacity,
                     "title": "周末开放",
                 },

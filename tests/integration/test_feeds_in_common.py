@@ -280,9 +280,16 @@ async def test_a_study_group_has_a_feed_of_its_own_beside_the_schools(app, clien
     assert (await client.get(addresses[1])).status_code == 410
 
 
-async def test_every_kind_of_public_feed_is_read_whole_by_other_peoples_programs(client, venue):
+async def test_every_kind_of_public_feed_is_read_whole_by_other_peoples_programs(
+    app, client, venue
+):
     await venue.offer(venue.court, "羽毛球, 双打; 请自带球拍")
     await venue.offer(venue.hall, "全馆开放", starts_at=next_day(6))
+    supervisor = await people.person(Role.SUPERVISOR)
+    async with supervisor.client(app) as own:
+        for day in ("10-01", "10-02"):  # no notice may have come for this year yet
+            said = {"kind": "holiday", "notice": "国庆节"}
+            await own.put(f"/api/v1/calendar-days/{NOW.year}-{day}", json=said)
     for address in (
         of_space(venue.hall),
         "/districts/liubei/calendar.ics",
