@@ -10,7 +10,7 @@ from nats.js.errors import NotFoundError
 
 from openyard_events import subjects
 from openyard_platform import clock
-from openyard_platform.actions import feeds
+from openyard_platform.actions import feed_links, feeds
 from openyard_platform.settings import Settings
 from openyard_platform.store import engine, subscribed_feeds
 from openyard_platform.store import feeds as records
@@ -149,6 +149,28 @@ async def test_whoever_subscribes_again_finds_what_happened_in_between(on_stage,
     await _fetched(family)
     (body,) = await fragments(family.family_id)
     assert b"STATUS:CANCELLED" in body
+
+
+async def test_a_feed_is_subscribed_until_its_last_link_is_revoked(on_stage):
+    """Both parents have a link to the family's feed."""
+    mother, father = await on_stage.families(2, subscribed=False)
+    family = mother.family_id
+    await engine.fetch("UPDATE account SET family_id = $2 WHERE id = $1", father.account_id, family)
+    for parent in (mother, father):
+        await feed_links.address(
+            *(parent.account_id, family),
+            secret_key="s" * 64,
+            base_url=BASE_URL,
+            now=clock.now(),
+        )
+    await _fetched(mother)
+    left = []
+    for parent in (mother, father):
+        await feed_links.revoke(parent.account_id, family, clock.now())
+        left.append(
+            len(await engine.fetch("SELECT FROM subscribed_feed WHERE feed_id = $1", family))
+        )
+    assert left == [1, 0]
 
 
 async def test_a_feed_that_was_subscribed_and_not_caught_up_is_caught_up_by_the_next(
