@@ -138,6 +138,7 @@ async def _one(  # noqa: PLR0913 - one run is made of all of it
     drain = await stack.drained(connection)
     after = stack.cpu_seconds(ready["pids"])
     await _checked(connection, way, slots, summary)
+    await seed.forget(connection, slots)
     one = measured[way]
     one.summaries.append(summary)
     one.drains.append(drain)

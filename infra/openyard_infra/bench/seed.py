@@ -68,6 +68,12 @@ async def _subscribed(connection: asyncpg.Connection, families: Sequence[UUID]) 
     )
 
 
+async def forget(connection: asyncpg.Connection, slots: Sequence[UUID]) -> None:
+    """Who was there, as retention does after a day: nobody has dozens of bookings before them."""
+    await connection.execute("DELETE FROM party_occupancy WHERE slot_id = ANY($1)", slots)
+    await connection.execute("VACUUM party_occupancy")
+
+
 async def venues(connection: asyncpg.Connection, count: int) -> list[tuple[UUID, UUID]]:
     """``count`` venues over all partitions: (venue, space) of each."""
     await connection.execute(
