@@ -67,8 +67,15 @@ def father(stack: Stack) -> Iterator[Person]:
 @pytest.fixture
 def slot(stack: Stack) -> dict[str, Any]:
     """An open slot for families, some days ahead, so that it can be cancelled."""
-    slots = httpx.get(f"{stack.url}/api/v1/slots?audience=family&seats=4&limit=100").json()["items"]
     tomorrow = clock.now() + dt.timedelta(days=1)
+    # On a Saturday evening the first hundred are all tomorrow's.
+    wanted = {
+        "audience": "family",
+        "seats": 4,
+        "limit": 100,
+        "from": (tomorrow + dt.timedelta(days=1)).isoformat(),
+    }
+    slots = httpx.get(f"{stack.url}/api/v1/slots", params=wanted).json()["items"]
     found: dict[str, Any] = next(
         each
         for each in slots
