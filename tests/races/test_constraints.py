@@ -1,6 +1,7 @@
 """What the tables themselves refuse when two deciders meet, the rules left aside."""
 
 import asyncio
+from importlib import resources
 
 import asyncpg
 import pytest
@@ -84,3 +85,31 @@ async def test_without_the_trigger_both_would_have_it(database_url: str):
     await engine.run_script("DROP TRIGGER party_in_one_place ON party_occupancy")
     await engine.disconnect()
     assert await _two_at_once(database_url) == [None]
+
+
+_ARRIVED = """(SELECT party_no, gen_random_uuid() AS slot_id, '[1,2)'::int4range AS during
+              FROM unnest(ARRAY[1, 2, 3]) AS u (party_no))"""
+
+
+async def _plan(function: str) -> str:
+    """How the guard of parties looks at a table that was swept while it was empty."""
+    question = function.partition("IF EXISTS (")[2].partition(") THEN")[0]
+    await engine.run_script("DELETE FROM party_occupancy")
+    await engine.run_script("VACUUM party_occupancy")
+    async with engine.transaction() as connection:
+        for name in ("seqscan", "hashjoin", "mergejoin"):
+            await connection.execute(f"SET LOCAL enable_{name} = off")
+        rows = await connection.fetch(f"EXPLAIN {question.replace('arrived a', f'{_ARRIVED} a')}")
+    return "\n".join(row[0] for row in rows)
+
+
+@pytest.mark.usefixtures("desk")
+async def test_the_guard_of_parties_begins_with_who_arrives_also_in_an_empty_table():
+    """A plan that begins with the table stays in use while it fills: each batch reads all of it."""
+    row = await engine.fetch_one("SELECT pg_get_functiondef('party_in_one_place'::regproc) AS text")
+    assert row is not None
+    migrations = resources.files("openyard_platform.store.migrations")
+    first = (migrations / "0001_initial.sql").read_text("utf-8")
+    before = first.partition("CREATE FUNCTION party_in_one_place()")[2]
+    assert "Index Cond: (party_no = " in await _plan(row["text"])
+    assert "Index Cond" not in await _plan(before)
