@@ -1,7 +1,6 @@
 """Commands that arrive close together travel as one message, so that one fsync serves many."""
 
 import asyncio
-import contextlib
 import logging
 from uuid import UUID
 
@@ -117,7 +116,6 @@ class Gatherer:
         if waiting is None:
             waiting = _Waiting(loop.create_future(), partition, since=loop.time())
             self._waiting[command.id] = waiting
-            waiting.future.add_done_callback(lambda _: self._waiting.pop(command.id, None))
         waiting.sent += 1
         line = self._lines[partition]
         line.gathered.append(command)
@@ -226,6 +224,7 @@ class Gatherer:
         waiting.sent -= 1
         # Sent more than once, it may have been accepted the other time.
         if not waiting.sent and waiting.sequence is None:
+            del self._waiting[command_id]
             waiting.future.set_exception(error)
 
     async def _answered(self, message: Msg) -> None:
@@ -235,10 +234,9 @@ class Gatherer:
             line = self._lines[replies.partition]
             line.decided = max(line.decided, replies.sequence)
         for outcome in replies.outcomes:
-            waiting = self._waiting.get(outcome.id)
+            waiting = self._waiting.pop(outcome.id, None)
             if waiting is not None and not waiting.future.done():
-                with contextlib.suppress(asyncio.InvalidStateError):
-                    waiting.future.set_result(outcome)
+                waiting.future.set_result(outcome)
 
     def _learn(self, replies: Replies) -> None:
         """How long decisions take, from one of each message."""

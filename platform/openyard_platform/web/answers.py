@@ -22,6 +22,16 @@ class Json(Response[T]):
     takes a tenth of the time of a request that has none of them.
     """
 
+    def __init__(self, content: T, *, status_code: int, headers: dict[str, str]) -> None:
+        # What Litestar's own does to find out what it was given takes longer than to write it.
+        self.content = content
+        self.status_code = status_code
+        self.headers = headers
+        self.cookies = []
+        self.background = self.media_type = None
+        self.encoding = "utf-8"
+        self.response_type_encoders = {}
+
     def to_asgi_response(self, app: Any, request: Request[Any, Any, Any], **_: Any) -> ASGIResponse:
         """The answer, ready to be sent; what the handler's defaults say is said already."""
         del app, request
@@ -31,15 +41,17 @@ class Json(Response[T]):
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
         ]
-        return _Written(self.status_code or 200, headers, body)
+        return Written(self.status_code or 200, headers, body)
 
 
-class _Written(ASGIResponse):
+class Written(ASGIResponse):
+    """An answer of two messages, ``start`` and ``rest``."""
+
     def __init__(self, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-        self._start: Any = {"type": "http.response.start", "status": status, "headers": headers}
-        self._body: Any = {"type": "http.response.body", "body": body, "more_body": False}
+        self.start: Any = {"type": "http.response.start", "status": status, "headers": headers}
+        self.rest: Any = {"type": "http.response.body", "body": body, "more_body": False}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         del scope, receive
-        await send(self._start)
-        await send(self._body)
+        await send(self.start)
+        await send(self.rest)

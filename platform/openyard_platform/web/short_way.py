@@ -14,7 +14,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from msgspec import Struct
 
 from openyard_platform.web import auth, headers
-from openyard_platform.web.answers import Json
+from openyard_platform.web.answers import Json, Written
 from openyard_platform.web.bodies import StrictRequest
 from openyard_platform.web.pages import errors
 
@@ -67,6 +67,12 @@ class Platform(Litestar):
         except Exception as error:  # noqa: BLE001 - as Litestar: our handler of errors takes all
             response = errors.answer(request, error)
             answer = response.to_asgi_response(app=None, request=request)
+
+        if isinstance(answer, Written):
+            await headers.add(answer.start, scope)
+            await send(answer.start)
+            await send(answer.rest)
+            return
 
         async def tell(message: Message) -> None:
             await headers.add(message, scope)
