@@ -160,10 +160,14 @@ def _at_once(first: str, *others: str) -> str:
     parts: list[str] = []
     shift = 0
     for sql in (first, *others):
-        parts.append(re.sub(r"\$(\d+)", lambda number: f"${int(number[1]) + shift}", sql))  # noqa: B023
+        parts.append(_renumbered(sql, shift))
         shift += len(set(re.findall(r"\$\d+", sql)))
     named = ", ".join(f"part_{number} AS ({sql})" for number, sql in enumerate(parts))
     return f"WITH {named} SELECT count(*) FROM part_0"  # noqa: S608 - made of constants
+
+
+def _renumbered(sql: str, shift: int) -> str:
+    return re.sub(r"\$(\d+)", lambda number: f"${int(number[1]) + shift}", sql)
 
 
 _PLACE_ALONE = _at_once(_PLACE)
