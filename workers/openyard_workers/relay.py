@@ -33,7 +33,12 @@ _LATER = 0.5
 async def run(settings: Settings, stop: asyncio.Event) -> None:
     """Relay until ``stop`` is set."""
     await engine.connect(
-        settings.database_url, size=2, application="openyard relay", may_repeat=True
+        settings.database_url,
+        size=2,
+        application="openyard relay",
+        # The outbox is nearly empty whenever it is looked at, and long with what is gone.
+        planner=engine.BY_INDEX,
+        may_repeat=True,
     )
     nc = await bus.connect(settings.nats_url, name="relay")
     try:

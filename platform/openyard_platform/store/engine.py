@@ -23,8 +23,8 @@ GUARDS = {
 # What asyncpg raises on a connection that was ended in the middle of something.
 _ENDED = (OSError, asyncpg.InterfaceError, asyncpg.InternalClientError)
 
-# For the deciders: every query of theirs goes by an index. A plan made while a table was nearly
-# empty would read it whole, and stay in use long after the table has grown.
+# For deciders and relay: every query of theirs goes by an index. A plan made while a table was
+# nearly empty would read it whole, and stay in use long after the table has grown.
 BY_INDEX = {"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
 
 
